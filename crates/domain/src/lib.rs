@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+pub mod actor;
+pub mod fault;
+pub mod id;
+pub mod secret;
+pub mod sign_in;
+pub mod telemetry;
+pub mod text;
+pub mod ticket;
+
+pub use actor::{Actor, Capability, SiteScope};
+pub use fault::{Fault, FaultKind, FieldError};
+pub use id::{
+    AlarmRuleId, AuditEventId, ClientId, CorrelationId, DeviceId, GroupId, MessageId, PersonId, SessionId,
+    SiteId, TicketEventId, TicketId,
+};
+pub use secret::Secret;

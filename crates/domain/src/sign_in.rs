@@ -1,0 +1,38 @@
+//! Login names, passwords and how often somebody may try.
+
+use jiff::SignedDuration;
+
+use crate::text_value;
+
+fn is_login(text: &str) -> bool {
+    (3..=50).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_@#.+".contains(&byte))
+}
+
+text_value! {
+    /// What a person types to say who they are; compared without regard to case.
+    LoginName, is_login, "use 3 to 50 letters, digits or any of - _ @ # . +"
+}
+
+impl LoginName {
+    /// The form that is compared and stored as key.
+    pub fn key(&self) -> String {
+        self.as_str().to_ascii_lowercase()
+    }
+}
+
+/// How often somebody may try to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptLimit {
+    /// Attempts per login name in one window.
+    pub per_login: i32,
+    /// Attempts per address in one window.
+    pub per_address: i32,
+    /// Length of the window, from its first attempt.
+    pub window: SignedDuration,
+}
+
+impl AttemptLimit {
+    /// 5 per login name and 15 per address in 15 minutes.
+    pub const DEFAULT: Self = Self { per_login: 5, per_address: 15, window: SignedDuration::from_mins(15) };
+}

@@ -1,0 +1,3 @@
+//! The real programs, started and stopped.
+
+mod postgres;
