@@ -66,8 +66,7 @@ fn dependency_names(manifest: &toml::Table, section: &str) -> BTreeSet<String> {
     manifest
         .get(section)
         .and_then(toml::Value::as_table)
-        .map(|table| table.keys().cloned().collect())
-        .unwrap_or_else(BTreeSet::new)
+        .map_or_else(BTreeSet::new, |table| table.keys().cloned().collect())
 }
 
 /// Crates use each other only in the directions of docs/ARCHITECTURE.md.
@@ -110,7 +109,7 @@ pub(crate) fn furniture(tree: &Tree) -> Vec<Finding> {
         for (index, line) in file.text.lines().enumerate() {
             let pinned_here = line.contains("version = \"") || line.contains(" = \"");
             let metadata =
-                ["name", "description", "path", "harness", "[["].iter().any(|key| line.starts_with(key));
+                ["name", "description", "path", "build", "harness", "[["].iter().any(|key| line.starts_with(key));
             if pinned_here && !metadata && !line.contains("workspace = true") {
                 findings.push(file.finding(
                     "furniture",

@@ -17,7 +17,7 @@ struct Exceptions {
 }
 
 /// Drops the findings that stand, and reports exceptions nobody needs.
-pub(crate) fn apply(tree: &Tree, found: Vec<Finding>) -> Result<Vec<Finding>> {
+pub(crate) fn apply(tree: &Tree, found: &[Finding]) -> Result<Vec<Finding>> {
     let list = tree.file(LIST).context("crates/xtask/exceptions.toml is missing")?;
     let exceptions: Exceptions = toml::from_str(&list.text).context("reading exceptions.toml")?;
     let stands = |finding: &Finding| {

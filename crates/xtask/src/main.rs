@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod configuration;
 mod crates;
 mod documents;
 mod exceptions;
@@ -29,11 +30,13 @@ const CHECKS: &[Check] = &[
     documents::problem_codes,
     documents::migrations,
     documents::large_files,
+    configuration::is_current,
 ];
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("tidy") => tidy(),
+        Some("docs") => docs(),
         Some(other) => say_usage(other),
         None => say_usage(""),
     }
@@ -41,15 +44,15 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "this is a command-line tool")]
 fn say_usage(given: &str) -> ExitCode {
-    eprintln!("`{given}` is not a task; use: cargo xtask tidy");
+    eprintln!("`{given}` is not a task; use: cargo xtask tidy | docs");
     ExitCode::FAILURE
 }
 
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is a command-line tool")]
 fn tidy() -> ExitCode {
     let outcome = Tree::load().and_then(|tree| {
-        let found = CHECKS.iter().flat_map(|check| check(&tree)).collect();
-        exceptions::apply(&tree, found)
+        let found: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&tree)).collect();
+        exceptions::apply(&tree, &found)
     });
     match outcome {
         Ok(findings) if findings.is_empty() => {
@@ -65,6 +68,20 @@ fn tidy() -> ExitCode {
         }
         Err(error) => {
             eprintln!("tidy could not run: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is a command-line tool")]
+fn docs() -> ExitCode {
+    match Tree::load().and_then(|tree| configuration::write(&tree)) {
+        Ok(()) => {
+            println!("docs: {} written", configuration::PATH);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("docs could not be written: {error:#}");
             ExitCode::FAILURE
         }
     }
