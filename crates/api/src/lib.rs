@@ -2,11 +2,14 @@
 
 pub mod device;
 pub mod headers;
+pub mod health;
 pub mod identity;
 pub mod page;
 pub mod person;
 pub mod problem;
+pub mod schema;
 pub mod session;
+pub mod site;
 pub mod ticket;
 
 pub use identity::{Identity, IdentityRequest, IdentityResponse};

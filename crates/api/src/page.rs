@@ -1,6 +1,7 @@
 //! Keyset pages.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Most rows a page may carry.
 pub const PAGE_LIMIT_MAX: u16 = 100;
@@ -9,7 +10,7 @@ pub const PAGE_LIMIT_MAX: u16 = 100;
 pub const PAGE_LIMIT_DEFAULT: u16 = 25;
 
 /// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,

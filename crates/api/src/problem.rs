@@ -2,12 +2,13 @@
 
 use domain::FieldError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The media type of problems.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An error as a client reads it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `/problems/<code>`, described in docs/problems.md.
     pub r#type: String,
@@ -21,6 +22,7 @@ pub struct Problem {
     pub instance: String,
     /// Every broken field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(schema_with = crate::schema::field_errors, required = false)]
     pub errors: Vec<FieldError>,
 }
 

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::id::{AlarmRuleId, DeviceId, MessageId, SiteId};
+use crate::id::{AlarmRuleId, DeviceId, GroupId, MessageId, PersonId, SiteId};
 use crate::text::{Code, is_code};
-use crate::ticket::TicketPriority;
+use crate::ticket::{TicketDescription, TicketPriority, TicketTitle};
 use crate::{text_enum, text_value};
 
 text_value! {
@@ -64,6 +64,10 @@ pub struct AlarmRule {
     pub threshold: f64,
     /// Priority of the ticket it raises.
     pub priority: TicketPriority,
+    /// Who gets the ticket.
+    pub assignee_id: Option<PersonId>,
+    /// Which group gets the ticket.
+    pub group_id: Option<GroupId>,
 }
 
 impl AlarmRule {
@@ -77,16 +81,38 @@ impl AlarmRule {
             }
     }
 
+    /// What the ticket is about, in one line.
+    ///
+    /// # Panics
+    /// Never: codes and numbers have no line breaks.
+    pub fn title(&self) -> TicketTitle {
+        let text = format!("{}: {} {} {}", self.device_code, self.metric, self.side(), self.threshold);
+        let line: String = text.chars().take(200).collect();
+        TicketTitle::parse(&line).expect("codes and numbers have no line breaks")
+    }
+
     /// Why a reading raised an alarm, as a sentence.
-    pub fn explain(&self, reading: &Reading) -> String {
-        let side = match self.comparison {
+    ///
+    /// # Panics
+    /// Never: two codes, two numbers and a time fit.
+    pub fn explain(&self, reading: &Reading) -> TicketDescription {
+        let text = format!(
+            "{} of {} was {} at {}, {} its limit of {}",
+            self.metric,
+            self.device_code,
+            reading.value,
+            reading.measured_at,
+            self.side(),
+            self.threshold
+        );
+        TicketDescription::parse(&text).expect("two codes, two numbers and a time fit into 4,000 characters")
+    }
+
+    fn side(&self) -> &'static str {
+        match self.comparison {
             Comparison::Above => "above",
             Comparison::Below => "below",
-        };
-        format!(
-            "{} of {} was {} at {}, {side} its limit of {}",
-            self.metric, self.device_code, reading.value, reading.measured_at, self.threshold
-        )
+        }
     }
 }
 
@@ -110,6 +136,8 @@ mod tests {
             comparison,
             threshold: 70.0,
             priority: TicketPriority::High,
+            assignee_id: None,
+            group_id: None,
         }
     }
 
@@ -133,6 +161,13 @@ mod tests {
         let below = rule(Comparison::Below);
         assert!(!below.is_broken_by(&reading(&below, 70.0)));
         assert!(below.is_broken_by(&reading(&below, 69.9)));
+    }
+
+    #[test]
+    fn the_longest_numbers_still_make_a_title() {
+        let rule = AlarmRule { threshold: f64::MIN, ..rule(Comparison::Below) };
+        assert_eq!(rule.title().as_str().len(), 200);
+        assert!(rule.explain(&reading(&rule, f64::MIN_POSITIVE)).as_str().ends_with("000"));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::fault::{Fault, FaultKind};
-use crate::id::{AlarmRuleId, ClientId, CorrelationId, DeviceId, GroupId, PersonId, SiteId, TicketId};
+use crate::id::{
+    AlarmRuleId, ClientId, CorrelationId, DeviceId, GroupId, PersonId, SiteId, TicketEventId, TicketId,
+};
 use crate::text::is_prose;
 use crate::{text_enum, text_value};
 
@@ -75,6 +77,15 @@ fn is_description(text: &str) -> bool {
     text.is_empty() || is_prose(text, 4000)
 }
 
+fn is_comment(text: &str) -> bool {
+    is_prose(text, 4000)
+}
+
+text_value! {
+    /// What somebody says about a ticket.
+    TicketComment, is_comment, "use 1 to 4,000 characters"
+}
+
 text_value! {
     /// What a ticket is about, in one line.
     TicketTitle, is_title, "use one line of 1 to 200 characters"
@@ -126,6 +137,41 @@ pub struct Ticket {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// A ticket to be raised, with the first entry of its history; the store gives it its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTicket {
+    /// Its id, made by whoever asks, so that asking twice raises one.
+    pub id: TicketId,
+    /// The id of its first history entry.
+    pub event_id: TicketEventId,
+    /// Where it is.
+    pub site_id: SiteId,
+    /// What it is about.
+    pub title: TicketTitle,
+    /// The whole story.
+    pub description: TicketDescription,
+    /// How urgent it is.
+    pub priority: TicketPriority,
+    /// What raised it.
+    pub source: TicketSource,
+    /// Who shall work on it.
+    pub assignee_id: Option<PersonId>,
+    /// Which group shall work on it.
+    pub group_id: Option<GroupId>,
+    /// Who raised it; nobody when an alarm did.
+    pub created_by: Option<PersonId>,
+    /// The rule that raised it.
+    pub alarm_rule_id: Option<AlarmRuleId>,
+    /// The device whose reading raised it.
+    pub device_id: Option<DeviceId>,
+    /// What started it.
+    pub correlation_id: CorrelationId,
+    /// The first sentence of its history.
+    pub detail: String,
+    /// When it is raised.
+    pub created_at: Timestamp,
 }
 
 /// A move the rules do not allow.

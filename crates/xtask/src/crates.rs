@@ -108,8 +108,9 @@ pub(crate) fn furniture(tree: &Tree) -> Vec<Finding> {
         }
         for (index, line) in file.text.lines().enumerate() {
             let pinned_here = line.contains("version = \"") || line.contains(" = \"");
-            let metadata =
-                ["name", "description", "path", "build", "harness", "[["].iter().any(|key| line.starts_with(key));
+            let metadata = ["name", "description", "path", "build", "harness", "[["]
+                .iter()
+                .any(|key| line.starts_with(key));
             if pinned_here && !metadata && !line.contains("workspace = true") {
                 findings.push(file.finding(
                     "furniture",

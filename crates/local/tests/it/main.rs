@@ -1,3 +1,6 @@
 //! The real programs, started and stopped.
+#![cfg(test)]
 
+mod mail;
+mod mosquitto;
 mod postgres;

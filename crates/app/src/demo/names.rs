@@ -1,0 +1,32 @@
+//! Names nobody in particular has, and that software often gets wrong.
+
+/// Given and family names as people write them.
+pub(super) const NAMES: &[&str] = &[
+    "Siobhán O'Brien",
+    "José Núñez Íñiguez",
+    "Łukasz Żółtowski",
+    "Nguyễn Thị Minh",
+    "Wulan",
+    "Ravi Kumar",
+    "Ravi Kumar",
+    "अनिता देशमुख",
+    "ليلى حداد",
+    "Zoë Brontë-Müller",
+    "D'Angelo N'Diaye",
+    "Björk Sæmundsdóttir",
+    "Maximiliana Wolfeschlegelsteinhausenbergerdorff-Featherstone",
+    "Ana Clara de Souza e Silva",
+    "Oğuz Şimşek",
+    "Çiğdem Yıldız",
+    "Mary-Jane van der Berg",
+    "Ioannis Παπαδόπουλος",
+    "李小龍",
+    "Õnne Pärn",
+    "Tom Ng",
+    "Priya Iyer",
+    "Kwame Ofori",
+    "Grace Achieng",
+    "Mateo Quispe",
+    "Aoife Ní Bhriain",
+    "Jean-Luc Lefèvre",
+];

@@ -1,0 +1,120 @@
+//! Why a use case refuses.
+
+use std::borrow::Cow;
+
+use domain::ticket::MoveRefused;
+use domain::{Capability, Fault, FaultKind, FieldError, TicketId};
+
+use crate::password;
+
+/// An error of a use case. Its `Display` is for operators; a client reads [`Fault::public`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused, or was not there.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// The actor lacks a capability.
+    #[error("the actor lacks {0}")]
+    Forbidden(Capability),
+    /// The ticket does not exist, is another client's, or stands at a site the actor does not see.
+    #[error("ticket {0} is not there")]
+    TicketNotFound(TicketId),
+    /// Somebody else changed the ticket since it was read.
+    #[error("ticket {0} was changed by somebody else")]
+    TicketStale(TicketId),
+    /// The id of a new ticket belongs to another one.
+    #[error("ticket {0} exists with another content")]
+    TicketExists(TicketId),
+    /// The rules do not allow the move.
+    #[error("the move is not allowed")]
+    MoveRefused(#[from] MoveRefused),
+    /// What was given for a ticket breaks rules.
+    #[error("{} fields of the ticket break rules", .0.len())]
+    InvalidTicket(Vec<FieldError>),
+    /// What was given to choose tickets breaks rules.
+    #[error("{} filters break rules", .0.len())]
+    InvalidFilter(Vec<FieldError>),
+    /// A login name or an address has tried often enough.
+    #[error("sign-in is limited for {retry_after_seconds} s")]
+    SignInLimited {
+        /// Seconds until the window ends.
+        retry_after_seconds: u64,
+    },
+    /// A password could not be hashed.
+    #[error("a password could not be hashed")]
+    Password(#[from] password::Error),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Forbidden(_) => FaultKind::Forbidden,
+            Self::TicketNotFound(_) => FaultKind::NotFound,
+            Self::TicketStale(_) => FaultKind::Stale,
+            Self::TicketExists(_) => FaultKind::Conflict,
+            Self::MoveRefused(refused) => refused.kind(),
+            Self::InvalidTicket(_) | Self::InvalidFilter(_) => FaultKind::Invalid,
+            Self::SignInLimited { .. } => FaultKind::Limited,
+            Self::Password(_) => FaultKind::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Forbidden(_) => "forbidden",
+            Self::TicketNotFound(_) => "ticket-not-found",
+            Self::TicketStale(_) => "ticket-stale",
+            Self::TicketExists(_) => "ticket-exists",
+            Self::MoveRefused(refused) => refused.code(),
+            Self::InvalidTicket(_) => "invalid-ticket",
+            Self::InvalidFilter(_) => "invalid-ticket-filter",
+            Self::SignInLimited { .. } => "sign-in-limited",
+            Self::Password(_) => "password-hashing-failed",
+        }
+    }
+
+    fn public(&self) -> Cow<'static, str> {
+        match self {
+            Self::Store(error) => error.public(),
+            Self::Forbidden(capability) => format!("This needs the capability {capability}.").into(),
+            Self::TicketNotFound(_) => "There is no such ticket.".into(),
+            Self::TicketStale(_) => "Somebody else changed the ticket. Read it again, then repeat.".into(),
+            Self::TicketExists(_) => "The key of this request was used for another ticket.".into(),
+            Self::MoveRefused(refused) => refused.public(),
+            Self::InvalidTicket(_) | Self::InvalidFilter(_) => "Correct the named fields.".into(),
+            Self::SignInLimited { .. } => "Too many attempts. Wait, then try again.".into(),
+            Self::Password(_) => "Something went wrong on our side.".into(),
+        }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Store(error) => error.fields(),
+            Self::InvalidTicket(fields) | Self::InvalidFilter(fields) => fields,
+            Self::Forbidden(_)
+            | Self::TicketNotFound(_)
+            | Self::TicketStale(_)
+            | Self::TicketExists(_)
+            | Self::MoveRefused(_)
+            | Self::SignInLimited { .. }
+            | Self::Password(_) => &[],
+        }
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Store(error) => error.retry_after_seconds(),
+            Self::SignInLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::Forbidden(_)
+            | Self::TicketNotFound(_)
+            | Self::TicketStale(_)
+            | Self::TicketExists(_)
+            | Self::MoveRefused(_)
+            | Self::InvalidTicket(_)
+            | Self::InvalidFilter(_)
+            | Self::Password(_) => None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Tickets nobody acted on in time.
+
+use app::escalation;
+use app::ticket;
+use domain::ticket::TicketState;
+use domain::{Actor, ClientId, CorrelationId};
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::world::{World, noon};
+
+/// Urgent tickets: level 1 after an hour to Ben, level 2 after three more to an address; the site `DEPOT` has its own.
+async fn rules(world: &World) {
+    let depot = world.db.site(world.client, "DEPOT").await;
+    let sql = "insert into escalation_rule (client_id, id, site_id, priority, level, after_minutes, person_id, notify)
+               values ($1, $2, null, 'HIGH', 1, 60, $3, null),
+                      ($1, $4, null, 'HIGH', 2, 180, null, 'duty@acme.example.com'),
+                      ($1, $5, $6, 'HIGH', 1, 600, null, null)";
+    let ids: Vec<Uuid> = (0..3).map(|_| *CorrelationId::generate().as_uuid()).collect();
+    let admin = world.db.admin().await;
+    admin.execute(sql, &[&world.client, &ids[0], &world.ben, &ids[1], &ids[2], &depot]).await.unwrap();
+}
+
+fn process(client: ClientId) -> Actor {
+    Actor::process(client, CorrelationId::generate())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overdue_ticket_is_escalated_once_however_many_workers_look() {
+    let world = World::create().await;
+    rules(&world).await;
+    let actor = world.actor(world.asha);
+    let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
+    let worker = world.db.store("worker");
+    let process = process(world.client);
+    let soon = noon() + SignedDuration::from_mins(59);
+    assert_eq!(escalation::escalate(&worker, &process, soon, 50).await.unwrap(), 0);
+    let due = noon() + SignedDuration::from_mins(60);
+    let looking = (0..6).map(|_| escalation::escalate(&worker, &process, due, 50));
+    let escalated: usize = join_all(looking).await.into_iter().map(Result::unwrap).sum();
+    assert_eq!(escalated, 1);
+    let details = ticket::get(&world.web, &actor, raised.id).await.unwrap();
+    assert_eq!(details.named.ticket.escalation_level, 1);
+    assert_eq!(details.named.ticket.assignee_id, Some(world.ben));
+    assert_eq!(details.history.last().unwrap().detail, "Escalated from level 0 to 1: nobody acted in time.");
+    assert_eq!(world.count("ticket_event where kind = 'ESCALATED'").await, 1);
+
+    let later = due + SignedDuration::from_mins(180);
+    assert_eq!(escalation::escalate(&worker, &process, later, 50).await.unwrap(), 1);
+    assert_eq!(escalation::escalate(&worker, &process, later, 50).await.unwrap(), 0);
+    let details = ticket::get(&world.web, &actor, raised.id).await.unwrap();
+    assert_eq!(details.named.ticket.assignee_id, Some(world.ben));
+    let event_id = details.history.last().unwrap().id;
+    let mail = app::mail::TicketMail { ticket_id: raised.id, event_id };
+    let mail = app::mail::prepare(&worker, &process, &mail).await.unwrap().unwrap();
+    let addresses: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
+    assert_eq!(addresses, ["asha@acme.example.com", "duty@acme.example.com"]);
+}
+
+#[tokio::test]
+async fn finished_waiting_and_quiet_tickets_and_other_clients_are_left_alone() {
+    let world = World::create().await;
+    rules(&world).await;
+    let other = world.db.client("OTHER").await;
+    let hq = world.db.site(other, "HQ").await;
+    let long_ago = "2029-01-01T00:00:00Z";
+    let high = domain::ticket::TicketPriority::High;
+    world.db.ticket(other, hq).priority(high).created_at(long_ago).await;
+    for state in [TicketState::OnHold, TicketState::Resolved, TicketState::Closed, TicketState::Cancelled] {
+        world.db.ticket(world.client, world.site).priority(high).state(state).created_at(long_ago).await;
+    }
+    world.db.ticket(world.client, world.site).created_at(long_ago).await;
+    let worker = world.db.store("worker");
+    for client in escalation::list_client_ids(&worker).await.unwrap() {
+        assert_eq!(escalation::escalate(&worker, &process(client), noon(), 50).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_sites_own_rule_goes_before_the_clients() {
+    let world = World::create().await;
+    rules(&world).await;
+    let sql = "update ticket set site_id = (select id from site where code = 'DEPOT')";
+    let high = domain::ticket::TicketPriority::High;
+    world.db.ticket(world.client, world.site).priority(high).created_at("2030-01-01T12:00:00Z").await;
+    world.db.admin().await.execute(sql, &[]).await.unwrap();
+    let worker = world.db.store("worker");
+    let at = |minutes| noon() + SignedDuration::from_mins(minutes);
+    let process = process(world.client);
+    assert_eq!(escalation::escalate(&worker, &process, at(599), 50).await.unwrap(), 0);
+    assert_eq!(escalation::escalate(&worker, &process, at(600), 50).await.unwrap(), 1);
+}

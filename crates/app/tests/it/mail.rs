@@ -1,0 +1,55 @@
+//! What mail about a ticket says, and that it is told once.
+
+use app::mail::{self, TicketMail};
+use app::ticket::{self, Assignment, Draft};
+use domain::ticket::TicketEventKind;
+use domain::{Actor, CorrelationId};
+use jiff::SignedDuration;
+
+use crate::world::{World, noon};
+
+async fn enqueued(world: &World) -> Vec<TicketMail> {
+    let rows = world.db.admin().await.query("select args from task order by id", &[]).await.unwrap();
+    rows.iter().map(|row| serde_json::from_value(row.get(0)).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn news_reach_creator_assignee_and_group_once_each() {
+    let world = World::create().await;
+    let group = world.db.group(world.client, "DESK").await;
+    world.db.person(world.client, "dee").email("dee@acme.example.com").group(group).await;
+    world.db.person(world.client, "eve").email("ASHA@acme.example.com").group(group).await;
+    let actor = world.actor(world.asha);
+    let draft = Draft { assignee_id: Some(world.ben), ..world.draft("Leak") };
+    let raised = ticket::create(&world.web, &actor, &draft, noon()).await.unwrap();
+    let to = Assignment { person_id: Some(world.ben), group_id: Some(group) };
+    ticket::assign(&world.web, &actor, (raised.id, 1), to, noon() + SignedDuration::from_mins(1))
+        .await
+        .unwrap();
+    let tasks = enqueued(&world).await;
+    assert_eq!(tasks.len(), 2);
+
+    let worker = world.db.store("worker");
+    let process = Actor::process(world.client, CorrelationId::generate());
+    let mail = mail::prepare(&worker, &process, &tasks[1]).await.unwrap().unwrap();
+    assert_eq!((mail.news.number, mail.news.kind), (1, TicketEventKind::Assigned));
+    assert_eq!(mail.news.detail, "Given to ben and Group DESK.");
+    assert_eq!(mail.news.correlation_id, actor.correlation_id);
+    let addresses: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
+    assert_eq!(addresses, ["asha@acme.example.com", "dee@acme.example.com"]);
+
+    mail::record_sent(&worker, &process, &tasks[1], 2, noon()).await.unwrap();
+    mail::record_sent(&worker, &process, &tasks[1], 2, noon()).await.unwrap();
+    assert_eq!(world.count("ticket_event where kind = 'MAILED'").await, 1);
+    assert_eq!(mail::prepare(&worker, &process, &tasks[1]).await.unwrap(), None);
+    assert!(mail::prepare(&worker, &process, &tasks[0]).await.unwrap().is_some());
+    mail::record_refused(&worker, &process, &tasks[0], "550 no such user").await.unwrap();
+    assert_eq!(world.count("audit_event where action = 'ticket_mail_refused'").await, 1);
+}
+
+#[tokio::test]
+async fn a_ticket_that_concerns_nobody_with_an_address_enqueues_nothing() {
+    let world = World::create().await;
+    ticket::create(&world.web, &world.actor(world.ben), &world.draft("Leak"), noon()).await.unwrap();
+    assert_eq!(world.count("task").await, 0);
+}

@@ -1,0 +1,12 @@
+//! Use cases against a real PostgreSQL, as the roles the services connect with.
+#![cfg(test)]
+
+mod bench_tmp;
+mod demo;
+mod escalation;
+mod mail;
+mod sign_in;
+mod telemetry;
+mod tickets;
+mod upkeep;
+mod world;

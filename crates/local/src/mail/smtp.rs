@@ -1,0 +1,176 @@
+//! The server's side of an SMTP conversation (RFC 5321), without TLS and sign-in.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Answer;
+use super::folder::Folder;
+
+const LINE_BYTES_MAX: u64 = 4096;
+const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
+const RECIPIENTS_MAX: usize = 100;
+const LINE_LIMIT: Duration = Duration::from_mins(5);
+
+/// Who sends to whom, as said before the mail itself.
+#[derive(Default)]
+struct Envelope {
+    from: Option<String>,
+    to: Vec<String>,
+}
+
+enum Next {
+    Reply(String),
+    ReadMail,
+    Quit,
+}
+
+struct Conversation {
+    stream: BufReader<TcpStream>,
+    folder: Folder,
+    answers: watch::Receiver<Answer>,
+    envelope: Envelope,
+}
+
+/// Talks with one client until it quits.
+pub(super) async fn converse(
+    stream: TcpStream,
+    folder: Folder,
+    answers: watch::Receiver<Answer>,
+) -> Result<()> {
+    let stream = BufReader::new(stream);
+    let mut conversation = Conversation { stream, folder, answers, envelope: Envelope::default() };
+    conversation.say("220 mail sink ready").await?;
+    while let Some(line) = conversation.read_line().await? {
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        match conversation.obey(&line) {
+            Next::Reply(reply) => conversation.say(&reply).await?,
+            Next::ReadMail => conversation.receive_mail().await?,
+            Next::Quit => return conversation.say("221 2.0.0 goodbye").await,
+        }
+    }
+    Ok(())
+}
+
+impl Conversation {
+    fn obey(&mut self, line: &str) -> Next {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let reply = match verb.to_ascii_uppercase().as_str() {
+            "EHLO" => {
+                self.envelope = Envelope::default();
+                format!("250-mail sink\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SIZE {MAIL_BYTES_MAX}")
+            }
+            "HELO" => {
+                self.envelope = Envelope::default();
+                "250 mail sink".to_owned()
+            }
+            "MAIL" => self.begin_mail(rest),
+            "RCPT" => self.add_recipient(rest),
+            "DATA" if self.envelope.to.is_empty() => "503 5.5.1 name a recipient first".to_owned(),
+            "DATA" => return Next::ReadMail,
+            "RSET" => {
+                self.envelope = Envelope::default();
+                "250 2.0.0 forgotten".to_owned()
+            }
+            "NOOP" => "250 2.0.0 ok".to_owned(),
+            "VRFY" => "252 2.5.0 send and see".to_owned(),
+            "QUIT" => return Next::Quit,
+            _ => "502 5.5.1 command not known".to_owned(),
+        };
+        Next::Reply(reply)
+    }
+
+    fn begin_mail(&mut self, rest: &str) -> String {
+        if self.envelope.from.is_some() {
+            return "503 5.5.1 one mail at a time".to_owned();
+        }
+        let Some((address, parameters)) = parse_path(rest, "FROM:") else {
+            return "501 5.5.4 say MAIL FROM:<address>".to_owned();
+        };
+        let size = parameters.split_whitespace().find_map(|word| word.strip_prefix("SIZE="));
+        if size.and_then(|size| size.parse::<usize>().ok()).is_some_and(|size| size > MAIL_BYTES_MAX) {
+            return format!("552 5.3.4 a mail may have {MAIL_BYTES_MAX} bytes");
+        }
+        self.envelope.from = Some(address);
+        "250 2.1.0 ok".to_owned()
+    }
+
+    fn add_recipient(&mut self, rest: &str) -> String {
+        if self.envelope.from.is_none() {
+            return "503 5.5.1 say MAIL FROM first".to_owned();
+        }
+        let Some((address, _)) = parse_path(rest, "TO:") else {
+            return "501 5.5.4 say RCPT TO:<address>".to_owned();
+        };
+        if self.envelope.to.len() == RECIPIENTS_MAX {
+            return "452 4.5.3 too many recipients".to_owned();
+        }
+        match *self.answers.borrow() {
+            Answer::Accept => self.envelope.to.push(address),
+            Answer::PutOff => return "451 4.3.0 try again later".to_owned(),
+            Answer::Refuse => return "550 5.1.1 there is no such mailbox".to_owned(),
+        }
+        "250 2.1.5 ok".to_owned()
+    }
+
+    async fn receive_mail(&mut self) -> Result<()> {
+        self.say("354 end with a dot on a line of its own").await?;
+        let envelope = std::mem::take(&mut self.envelope);
+        let sender = envelope.from.as_deref().unwrap_or("");
+        let mut raw = format!("X-Envelope-From: {sender}\r\nX-Envelope-To: {}\r\n", envelope.to.join(", "))
+            .into_bytes();
+        let mut too_large = false;
+        loop {
+            let Some(line) = self.read_line().await? else {
+                bail!("the client left in the middle of a mail")
+            };
+            if line.trim_ascii_end() == b"." {
+                break;
+            }
+            too_large = too_large || raw.len() + line.len() > MAIL_BYTES_MAX;
+            if !too_large {
+                raw.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+            }
+        }
+        if too_large {
+            return self.say(&format!("552 5.3.4 a mail may have {MAIL_BYTES_MAX} bytes")).await;
+        }
+        let name = self.folder.keep(&raw).await?;
+        self.say(&format!("250 2.0.0 kept as {name}")).await
+    }
+
+    /// The next line with its end; `None` when the client has left.
+    async fn read_line(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let mut bounded = (&mut self.stream).take(LINE_BYTES_MAX);
+        let read =
+            timeout(LINE_LIMIT, bounded.read_until(b'\n', &mut line)).await.context("waiting for a line")?;
+        if read.context("reading a line")? == 0 {
+            return Ok(None);
+        }
+        if !line.ends_with(b"\n") {
+            self.say("500 5.5.2 line too long").await?;
+            bail!("a line was longer than {LINE_BYTES_MAX} bytes");
+        }
+        Ok(Some(line))
+    }
+
+    async fn say(&mut self, reply: &str) -> Result<()> {
+        self.stream.write_all(format!("{reply}\r\n").as_bytes()).await.context("answering")?;
+        self.stream.flush().await.context("answering")
+    }
+}
+
+/// The address in `FROM:<address> PARAMETERS`, and the parameters. Header-breaking bytes cannot occur in a line.
+fn parse_path(text: &str, keyword: &str) -> Option<(String, String)> {
+    let (word, rest) = text.split_at_checked(keyword.len())?;
+    if !word.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    let (address, parameters) = rest.trim_start().strip_prefix('<')?.split_once('>')?;
+    Some((address.to_owned(), parameters.to_owned()))
+}

@@ -1,0 +1,345 @@
+//! The loop that owns the claimed tasks: claims, starts, renews, and hands back at the end.
+//!
+//! One loop per process holds all counts, so none of them needs a lock.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::Sender;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::attempt::{self, Verdict};
+use crate::claim::{Claimed, Wanted, claim};
+use crate::error::chain;
+use crate::lane::Lane;
+use crate::worker::{Pacing, Worker};
+use crate::{Error, lease};
+
+/// A task of which this process has the lease.
+struct Held {
+    lane: usize,
+    valid_until: Instant,
+    cancel: CancellationToken,
+}
+
+/// An attempt that is over; `cut` when it was stopped before its end and left no verdict.
+struct Ended {
+    id: Uuid,
+    cut: bool,
+}
+
+type Claiming = BoxFuture<'static, (Instant, Wanted, Result<Vec<Claimed>, Error>)>;
+type Renewing = BoxFuture<'static, (Instant, Vec<Uuid>, Result<Vec<Uuid>, Error>)>;
+
+pub(crate) struct Driver {
+    worker: Arc<Worker>,
+    verdicts: Sender<Verdict>,
+    lanes: Vec<Lane>,
+    held: HashMap<Uuid, Held>,
+    attempts: JoinSet<Ended>,
+    claiming: Option<Claiming>,
+    renewing: Option<Renewing>,
+    /// Somebody called while a claim was under way: its coming up short says nothing.
+    called: bool,
+    pacing: Pacing,
+    next_look: Instant,
+}
+
+impl Driver {
+    pub(crate) fn new(worker: Arc<Worker>, verdicts: Sender<Verdict>) -> Self {
+        let buffer = worker.settings.buffer;
+        let lanes = worker
+            .settings
+            .queues
+            .iter()
+            .map(|(queue, most)| Lane::new(queue.clone(), *most, buffer))
+            .collect();
+        Self {
+            lanes,
+            verdicts,
+            held: HashMap::new(),
+            attempts: JoinSet::new(),
+            claiming: None,
+            renewing: None,
+            called: false,
+            pacing: Pacing::new(&worker.settings),
+            next_look: Instant::now() + worker.settings.poll_interval(),
+            worker,
+        }
+    }
+
+    /// Works until told to stop, then drains: claims nothing, hands back what waits, lets what runs finish for a while.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut beat = self.beat();
+        let worker = self.worker.clone();
+        loop {
+            self.start_waiting();
+            self.claim_if_wanted();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                answer = pending_or(&mut self.claiming) => self.take_claimed(answer),
+                answer = pending_or(&mut self.renewing) => self.take_renewed(answer),
+                Some(ended) = self.attempts.join_next() => drop(self.take_ended(ended)),
+                () = worker.ready.notified() => self.wake(),
+                () = sleep_until(self.next_look) => self.wake(),
+                _ = beat.tick() => self.renew_if_needed(),
+            }
+        }
+        self.drain(beat).await;
+    }
+
+    fn beat(&self) -> Interval {
+        let mut beat = interval(self.worker.settings.heartbeat());
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat
+    }
+
+    fn wake(&mut self) {
+        self.called = true;
+        self.lanes.iter_mut().for_each(Lane::wake);
+        self.next_look = Instant::now() + self.worker.settings.poll_interval();
+    }
+
+    fn claim_if_wanted(&mut self) {
+        if self.claiming.is_some() {
+            return;
+        }
+        let batch = self.worker.settings.batch;
+        let wanted: Wanted = self
+            .lanes
+            .iter()
+            .map(|lane| (lane.queue.clone(), lane.wanted(batch)))
+            .filter(|(_, free)| *free > 0)
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        self.called = false;
+        let worker = self.worker.clone();
+        let asked = Instant::now();
+        self.claiming = Some(
+            async move {
+                let claimed = claim(&worker, &wanted).await;
+                (asked, wanted, claimed)
+            }
+            .boxed(),
+        );
+    }
+
+    fn take_claimed(&mut self, (asked, wanted, answer): (Instant, Wanted, Result<Vec<Claimed>, Error>)) {
+        self.claiming = None;
+        match answer {
+            Ok(claimed) => {
+                self.pacing.reset();
+                self.note_shortage(&wanted, &claimed);
+                self.hold(asked, claimed);
+            }
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "no tasks were claimed");
+                self.lanes.iter_mut().for_each(Lane::exhaust);
+                self.next_look = Instant::now() + self.pacing.step();
+            }
+        }
+    }
+
+    fn note_shortage(&mut self, wanted: &Wanted, claimed: &[Claimed]) {
+        if self.called {
+            return;
+        }
+        for (queue, free) in wanted {
+            let got = claimed.iter().filter(|task| task.queue == *queue).count();
+            if got < *free
+                && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.queue == *queue)
+            {
+                lane.exhaust();
+            }
+        }
+    }
+
+    fn hold(&mut self, asked: Instant, claimed: Vec<Claimed>) {
+        let valid_until = asked + self.worker.settings.lease();
+        for task in claimed {
+            let Some(index) = self.lanes.iter().position(|lane| lane.queue == task.queue) else { continue };
+            self.held.insert(task.id, Held { lane: index, valid_until, cancel: CancellationToken::new() });
+            if let Some(lane) = self.lanes.get_mut(index) {
+                lane.push(task);
+            }
+        }
+        self.report_load();
+    }
+
+    fn start_waiting(&mut self) {
+        let now = Instant::now();
+        for lane in &mut self.lanes {
+            while let Some(task) = lane.start_next() {
+                let kind = self.worker.kinds.get(&task.kind);
+                let held = self.held.get(&task.id).filter(|held| held.valid_until > now);
+                let (Some(kind), Some(held)) = (kind, held) else {
+                    self.held.remove(&task.id);
+                    lane.finish();
+                    continue;
+                };
+                let verdicts = self.verdicts.clone();
+                let (id, chars_max) = (task.id, self.worker.settings.error_chars_max);
+                let attempt = attempt::run(task, kind.clone(), held.cancel.clone(), chars_max);
+                self.attempts.spawn(async move {
+                    let Some(verdict) = attempt.await else { return Ended { id, cut: true } };
+                    // The writer outlives all senders; should it be gone, the lease runs out instead.
+                    drop(verdicts.send(verdict).await);
+                    Ended { id, cut: false }
+                });
+            }
+        }
+    }
+
+    /// Counts an attempt that is over; answers its task when it was cut.
+    fn take_ended(&mut self, ended: Result<Ended, JoinError>) -> Option<Uuid> {
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "an attempt ended outside of its limits");
+                return None;
+            }
+        };
+        if let Some(lane) = self.held.remove(&ended.id).and_then(|held| self.lanes.get_mut(held.lane)) {
+            lane.finish();
+        }
+        self.report_load();
+        ended.cut.then_some(ended.id)
+    }
+
+    /// Renews the leases that are past a third of their time, and lets go of those that ran out.
+    fn renew_if_needed(&mut self) {
+        let now = Instant::now();
+        let expired: Vec<Uuid> =
+            self.held.iter().filter(|(_, held)| held.valid_until <= now).map(|(id, _)| *id).collect();
+        self.let_go(&expired);
+        if self.renewing.is_some() {
+            return;
+        }
+        let soon = now + self.worker.settings.lease() * 2 / 3;
+        let mut ids: Vec<Uuid> =
+            self.held.iter().filter(|(_, held)| held.valid_until < soon).map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return;
+        }
+        ids.sort_unstable();
+        let worker = self.worker.clone();
+        self.renewing = Some(
+            async move {
+                let renewed = lease::renew(&worker, &ids).await;
+                (now, ids, renewed)
+            }
+            .boxed(),
+        );
+    }
+
+    fn take_renewed(&mut self, (asked, ids, answer): (Instant, Vec<Uuid>, Result<Vec<Uuid>, Error>)) {
+        self.renewing = None;
+        let renewed: HashSet<Uuid> = match answer {
+            Ok(renewed) => renewed.into_iter().collect(),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "leases were not renewed");
+                return;
+            }
+        };
+        let valid_until = asked + self.worker.settings.lease();
+        for id in &renewed {
+            if let Some(held) = self.held.get_mut(id) {
+                held.valid_until = valid_until;
+            }
+        }
+        let lost: Vec<Uuid> = ids.into_iter().filter(|id| !renewed.contains(id)).collect();
+        self.let_go(&lost);
+    }
+
+    /// Stops work on tasks that may be another's by this time.
+    fn let_go(&mut self, ids: &[Uuid]) {
+        let lost: Vec<Uuid> = ids.iter().copied().filter(|id| self.held.contains_key(id)).collect();
+        if lost.is_empty() {
+            return;
+        }
+        tracing::warn!(tasks = lost.len(), "leases were lost; work on these tasks stops");
+        for lane in &mut self.lanes {
+            lane.remove_if(|task| lost.contains(&task.id));
+        }
+        for id in &lost {
+            if let Some(held) = self.held.get(id) {
+                held.cancel.cancel();
+            }
+        }
+    }
+
+    fn report_load(&self) {
+        let running = self.lanes.iter().map(Lane::running).sum();
+        self.worker.load.set(running, self.lanes.iter().map(Lane::waiting).sum());
+    }
+
+    async fn drain(&mut self, mut beat: Interval) {
+        let deadline = Instant::now() + self.worker.settings.drain_timeout();
+        self.give_back_waiting(deadline).await;
+        while !self.attempts.is_empty() {
+            tokio::select! {
+                () = sleep_until(deadline) => break,
+                answer = pending_or(&mut self.renewing) => self.take_renewed(answer),
+                Some(ended) = self.attempts.join_next() => drop(self.take_ended(ended)),
+                _ = beat.tick() => self.renew_if_needed(),
+            }
+        }
+        self.cut_short().await;
+    }
+
+    /// Hands back what was claimed and not begun, also by a claim that is still under way.
+    async fn give_back_waiting(&mut self, deadline: Instant) {
+        let mut ids: Vec<Uuid> = self.lanes.iter_mut().flat_map(Lane::empty).map(|task| task.id).collect();
+        if let Some(claiming) = self.claiming.take()
+            && let Ok((_, _, Ok(claimed))) = timeout_at(deadline, claiming).await
+        {
+            ids.extend(claimed.into_iter().map(|task| task.id));
+        }
+        for id in &ids {
+            self.held.remove(id);
+        }
+        release(&self.worker, &ids).await;
+    }
+
+    /// Ends what did not finish in time, and hands it back.
+    async fn cut_short(&mut self) {
+        if self.attempts.is_empty() {
+            return;
+        }
+        self.held.values().for_each(|held| held.cancel.cancel());
+        let mut cut = Vec::new();
+        let limit = Instant::now() + Duration::from_millis(self.worker.settings.retry_max_ms);
+        while let Ok(Some(ended)) = timeout_at(limit, self.attempts.join_next()).await {
+            cut.extend(self.take_ended(ended));
+        }
+        tracing::warn!(tasks = cut.len(), "tasks did not finish within the drain and were handed back");
+        release(&self.worker, &cut).await;
+    }
+}
+
+async fn release(worker: &Worker, ids: &[Uuid]) {
+    let limit = Instant::now() + Duration::from_millis(worker.settings.retry_max_ms);
+    match timeout_at(limit, lease::release(worker, ids)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = chain(&error), "tasks were not handed back; their leases run out");
+        }
+        Err(_elapsed) => tracing::warn!("tasks were not handed back in time; their leases run out"),
+    }
+}
+
+/// Waits for a future that may be absent; absent, it never comes.
+async fn pending_or<T>(slot: &mut Option<BoxFuture<'static, T>>) -> T {
+    match slot {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

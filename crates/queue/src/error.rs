@@ -1,0 +1,112 @@
+//! What can go wrong outside of handlers.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+/// Why the queue could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The arguments of a task cannot be written as JSON.
+    #[error("arguments of task kind {kind} cannot be written as JSON")]
+    Args {
+        /// The kind of the task.
+        kind: String,
+        /// What JSON said.
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
+    /// More tasks in one call than [`crate::TASKS_PER_CALL_MAX`].
+    #[error("{count} tasks in one call, at most {max} are taken")]
+    TooMany {
+        /// How many were given.
+        count: usize,
+        /// How many are taken.
+        max: usize,
+    },
+    /// A queue that is not in table `task_queue`.
+    #[error("queue {queue} does not exist")]
+    UnknownQueue {
+        /// The name given.
+        queue: String,
+    },
+    /// A schedule enqueues a kind that the engine does not know.
+    #[error("schedule {schedule} wants task kind {kind}, which is not registered")]
+    UnknownKind {
+        /// The schedule.
+        schedule: String,
+        /// The kind it wants.
+        kind: String,
+    },
+    /// Two kinds or two schedules have the same name.
+    #[error("{name} is registered twice")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// A name or limit of a kind or schedule that cannot work.
+    #[error("{name}: {advice}")]
+    Unusable {
+        /// The kind or schedule.
+        name: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A cron expression that cannot be read.
+    #[error("schedule {schedule} has no cron expression in {cron:?}")]
+    Cron {
+        /// The schedule.
+        schedule: String,
+        /// What it gave.
+        cron: String,
+        /// What is wrong with it.
+        #[source]
+        source: croner::errors::CronError,
+    },
+    /// A time zone that is not in the database of time zones.
+    #[error("schedule {schedule} has no time zone in {time_zone:?}")]
+    TimeZone {
+        /// The schedule.
+        schedule: String,
+        /// What it gave.
+        time_zone: String,
+        /// What is wrong with it.
+        #[source]
+        source: jiff::Error,
+    },
+    /// A setting that cannot work.
+    #[error("setting {key}: {advice}")]
+    Setting {
+        /// Its key.
+        key: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A live task of the same kind holds the unique key.
+    #[error("a live task holds the unique key")]
+    KeyHeld,
+    /// No connection came out of the pool.
+    #[error("no connection to PostgreSQL")]
+    Pool(#[from] deadpool_postgres::PoolError),
+    /// The listening connection did not open in time.
+    #[error("the listening connection did not open in time")]
+    ListenTimeout,
+    /// PostgreSQL refused or was not reached.
+    #[error("PostgreSQL failed")]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+impl Error {
+    /// Whether PostgreSQL itself refused the statement, so that repeating it unchanged would be refused again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        let transient = ["08", "25", "40", "53", "55", "57", "58", "0A", "26"];
+        error.code().is_some_and(|state| !transient.iter().any(|class| state.code().starts_with(class)))
+    }
+}
+
+/// Writes an error with all its causes on one line.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |cause: &&(dyn StdError + 'static)| (*cause).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,110 @@
+//! Keeping what is held, giving back what is not run, taking back what others have lost.
+
+use uuid::Uuid;
+
+use crate::worker::{Worker, count, millis};
+use crate::{Error, telemetry};
+
+// Rows are locked in the order of the array, here and when verdicts are written: sorted arrays do not lock each other out.
+const RENEW: &str = "-- queue::lease::renew
+update task
+   set lease_until = clock_timestamp() + $3::int8 * interval '1 millisecond'
+  from unnest($1::uuid[]) as held (id)
+ where task.id = held.id and task.worker_id = $2
+returning task.id";
+
+// Tasks that were claimed and not run: the attempt does not count, and other workers hear of them at once.
+const RELEASE: &str = "-- queue::lease::release
+with released as (
+    update task
+       set state = 'READY', attempt = task.attempt - 1, worker_id = null, lease_until = null
+      from unnest($1::uuid[]) as held (id)
+     where task.id = held.id and task.worker_id = $2
+    returning task.queue
+)
+select count(*), pg_notify('queue_ready', string_agg(distinct queue, ',')) from released having count(*) > 0";
+
+const RESCUE: &str = "-- queue::lease::rescue
+with expired as materialized (
+    select id, worker_id
+      from task
+     where state = 'RUNNING' and lease_until < clock_timestamp()
+     limit $1::int8
+       for update skip locked
+), gone as (
+    delete from task
+     using expired
+     where task.id = expired.id and task.crashes + 1 >= $2
+    returning task.*
+), freed as (
+    update task
+       set state = 'READY', crashes = task.crashes + 1, worker_id = null, lease_until = null
+      from expired
+     where task.id = expired.id and task.crashes + 1 < $2
+    returning task.id, task.queue, task.attempt, expired.worker_id
+), remembered as (
+    insert into task_history (id, worker_id, tenant, correlation, created_at, run_at, finished_at,
+                              attempts, queue, kind, outcome, args)
+    select id, worker_id, tenant, correlation, created_at, run_at, now(), attempt, queue, kind, 'BURIED', args
+      from gone
+), attempted as (
+    insert into task_attempt (task_id, worker_id, finished_at, attempt, outcome, error)
+    select id, worker_id, now(), attempt, 'CRASHED', 'the lease ran out' from gone
+    union all
+    select id, worker_id, now(), attempt, 'CRASHED', 'the lease ran out' from freed
+), buried as (
+    insert into task_dead_letter (id, tenant, correlation, created_at, buried_at, attempts, attempts_max, crashes,
+                                  priority, queue, kind, reason, error, unique_key, traceparent, args)
+    select id, tenant, correlation, created_at, now(), attempt, attempts_max, crashes + 1,
+           priority, queue, kind, 'CRASHED', 'the lease ran out', unique_key, traceparent, args
+      from gone
+), woken as (
+    select pg_notify('queue_ready', string_agg(distinct queue, ',')) as done from freed having count(*) > 0
+)
+select (select count(*) from freed) as freed, (select count(*) from gone) as buried,
+       (select count(*) from woken where done is not null) as woken";
+
+/// Extends leases and answers which of them this worker still has.
+pub(crate) async fn renew(worker: &Worker, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let lease = millis(worker.settings.lease());
+    let rows = worker.query(RENEW, &[&ids, &worker.id, &lease]).await?;
+    rows.iter().map(|row| row.try_get(0).map_err(Error::from)).collect()
+}
+
+/// Gives tasks back that were not run to their end.
+pub(crate) async fn release(worker: &Worker, ids: &[Uuid]) -> Result<(), Error> {
+    if !ids.is_empty() {
+        worker.query(RELEASE, &[&ids, &worker.id]).await?;
+    }
+    Ok(())
+}
+
+/// Takes tasks back whose worker fell silent; buries those that it happened to too often.
+pub(crate) async fn rescue(worker: &Worker) -> Result<(), Error> {
+    let batch = count(worker.settings.rescue_batch);
+    loop {
+        let rows = worker.query(RESCUE, &[&batch, &worker.settings.crash_max]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let (freed, buried): (i64, i64) = (row.try_get("freed")?, row.try_get("buried")?);
+        report(u64::try_from(freed).unwrap_or(0), u64::try_from(buried).unwrap_or(0));
+        if freed > 0 {
+            worker.ready.notify_one();
+        }
+        if freed + buried < batch {
+            return Ok(());
+        }
+    }
+}
+
+fn report(freed: u64, buried: u64) {
+    if freed + buried == 0 {
+        return;
+    }
+    telemetry::rescued(freed, buried);
+    if buried > 0 {
+        tracing::error!(target: "task", tasks = buried, "tasks were given up: their workers ended while they ran");
+    }
+    if freed > 0 {
+        tracing::warn!(target: "task", tasks = freed, "tasks were taken back from workers that fell silent");
+    }
+}

@@ -1,0 +1,76 @@
+//! Saying that this worker lives, looking after the tasks of those that do not, and measuring the queues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::chain;
+use crate::worker::{Worker, count, millis, pause};
+use crate::{Error, Stats, lease, stats, telemetry};
+
+const BEAT: &str = "-- queue::report::beat
+with forgotten as (
+    delete from task_worker
+     where heartbeat_at < now() - $7::int8 * interval '1 millisecond' and id <> $1
+)
+insert into task_worker (id, name, state, queues, running, buffered)
+values ($1, $2, $3, $4, $5::int8::int4, $6::int8::int4)
+    on conflict (id) do update
+   set state = excluded.state, running = excluded.running, buffered = excluded.buffered, heartbeat_at = now()";
+
+const LEAVE: &str = "-- queue::report::leave
+delete from task_worker where id = $1";
+
+/// Reports each heartbeat and rescues, until the drain is over; then takes the worker off the list.
+pub(crate) async fn beat(worker: Arc<Worker>, draining: CancellationToken, drained: CancellationToken) {
+    loop {
+        let state = if draining.is_cancelled() { "DRAINING" } else { "WORKING" };
+        if let Err(error) = report(&worker, state).await {
+            tracing::warn!(error = chain(&error), "the worker did not report");
+        }
+        let beat = tokio::time::sleep(worker.settings.heartbeat());
+        tokio::select! {
+            () = drained.cancelled() => break,
+            () = draining.cancelled(), if state == "WORKING" => {}
+            () = beat => {}
+        }
+    }
+    let limit = Duration::from_millis(worker.settings.retry_max_ms);
+    match tokio::time::timeout(limit, worker.query(LEAVE, &[&worker.id])).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = chain(&error), "the worker did not sign off");
+        }
+        Err(_elapsed) => tracing::warn!("the worker did not sign off in time"),
+    }
+}
+
+async fn report(worker: &Worker, state: &str) -> Result<(), Error> {
+    let (running, buffered) = worker.load.get();
+    let forget = millis(Duration::from_millis(worker.settings.worker_forget_ms));
+    let (name, queues) = (&worker.settings.name, worker.queue_names());
+    worker
+        .query(BEAT, &[&worker.id, name, &state, &queues, &count(running), &count(buffered), &forget])
+        .await?;
+    lease::rescue(worker).await
+}
+
+/// Publishes depth and age of the queues as metrics.
+pub(crate) async fn measure(worker: Arc<Worker>, stop: CancellationToken) {
+    let every = Duration::from_millis(worker.settings.stats_interval_ms);
+    loop {
+        match measured(&worker).await {
+            Ok(stats) => telemetry::publish(&stats),
+            Err(error) => tracing::warn!(error = chain(&error), "the queues were not measured"),
+        }
+        if !pause(every, &stop).await {
+            return;
+        }
+    }
+}
+
+async fn measured(worker: &Worker) -> Result<Stats, Error> {
+    let client = worker.pool.get().await?;
+    stats(&**client).await
+}

@@ -1,0 +1,140 @@
+//! The limits of an engine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Sets every wait, size and count of an [`crate::Engine`].
+///
+/// Each field has a default, an unknown key is an error, and [`EngineSettings::mistakes`] says what cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Names this process in `task_worker`, for people.
+    pub name: String,
+    /// Tasks running at once in this process, by queue; queues left out are not served.
+    pub queues: BTreeMap<String, usize>,
+    /// Tasks one claim takes at most from a queue.
+    pub batch: usize,
+    /// Tasks claimed ahead of those running, for each queue.
+    pub buffer: usize,
+    /// Looks for work at least this often, should a notification be lost.
+    pub poll_interval_ms: u64,
+    /// Looks for delayed tasks at most this often.
+    pub promote_interval_ms: u64,
+    /// Delayed tasks made ready in one statement.
+    pub promote_batch: usize,
+    /// How long a claim is valid without renewal.
+    pub lease_ms: u64,
+    /// How often leases are renewed, the worker reports and the leases of others are looked through.
+    pub heartbeat_ms: u64,
+    /// How long a worker without heartbeat stays listed.
+    pub worker_forget_ms: u64,
+    /// After this many ends of its worker while it held the task, the task is buried.
+    pub crash_max: i32,
+    /// Expired leases taken back in one statement.
+    pub rescue_batch: usize,
+    /// Finished tasks written in one statement.
+    pub settle_batch: usize,
+    /// How long running tasks may take to finish once the engine is told to stop.
+    pub drain_timeout_ms: u64,
+    /// How often depth and age of the queues are measured.
+    pub stats_interval_ms: u64,
+    /// Looks at the schedules at least this often, should the database's clock jump.
+    pub schedule_interval_ms: u64,
+    /// The longest pause before PostgreSQL is tried again.
+    pub retry_max_ms: u64,
+    /// How long opening the listening connection may take.
+    pub connect_timeout_ms: u64,
+    /// Characters kept of an error's chain.
+    pub error_chars_max: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        let queues = [
+            ("high_priority", 8),
+            ("default", 8),
+            ("email", 4),
+            ("reports", 1),
+            ("mqtt", 8),
+            ("maintenance", 2),
+        ];
+        Self {
+            name: "worker".to_owned(),
+            queues: queues.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+            batch: 100,
+            buffer: 50,
+            poll_interval_ms: 5_000,
+            promote_interval_ms: 100,
+            promote_batch: 1_000,
+            lease_ms: 60_000,
+            heartbeat_ms: 10_000,
+            worker_forget_ms: 3_600_000,
+            crash_max: 3,
+            rescue_batch: 100,
+            settle_batch: 1_000,
+            drain_timeout_ms: 15_000,
+            stats_interval_ms: 15_000,
+            schedule_interval_ms: 30_000,
+            retry_max_ms: 5_000,
+            connect_timeout_ms: 3_000,
+            error_chars_max: 4_000,
+        }
+    }
+}
+
+impl EngineSettings {
+    /// Says which keys hold values that cannot work, and what to do about each.
+    pub fn mistakes(&self) -> Vec<(&'static str, &'static str)> {
+        let refused = [
+            (self.name.chars().count() > 200, "name", "use at most 200 characters"),
+            (self.queues.is_empty(), "queues", "name at least one queue"),
+            (
+                self.queues.values().any(|count| *count == 0),
+                "queues",
+                "leave a queue out instead of giving it 0",
+            ),
+            (self.batch == 0, "batch", "use at least 1"),
+            (self.poll_interval_ms == 0, "poll_interval_ms", "use at least 1"),
+            (self.promote_interval_ms == 0, "promote_interval_ms", "use at least 1"),
+            (self.promote_batch == 0, "promote_batch", "use at least 1"),
+            (self.heartbeat_ms == 0, "heartbeat_ms", "use at least 1"),
+            (
+                self.lease_ms < self.heartbeat_ms.saturating_mul(3),
+                "lease_ms",
+                "use at least three heartbeats",
+            ),
+            (self.worker_forget_ms < self.lease_ms, "worker_forget_ms", "use at least lease_ms"),
+            (self.crash_max < 1, "crash_max", "use at least 1"),
+            (self.rescue_batch == 0, "rescue_batch", "use at least 1"),
+            (self.settle_batch == 0, "settle_batch", "use at least 1"),
+            (self.stats_interval_ms == 0, "stats_interval_ms", "use at least 1"),
+            (self.schedule_interval_ms == 0, "schedule_interval_ms", "use at least 1"),
+            (self.retry_max_ms == 0, "retry_max_ms", "use at least 1"),
+            (self.connect_timeout_ms == 0, "connect_timeout_ms", "use at least 1"),
+        ];
+        refused.into_iter().filter_map(|(wrong, key, advice)| wrong.then_some((key, advice))).collect()
+    }
+
+    pub(crate) fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_ms)
+    }
+
+    pub(crate) fn promote_interval(&self) -> Duration {
+        Duration::from_millis(self.promote_interval_ms)
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+}

@@ -1,0 +1,119 @@
+//! Names of metrics, and the one log line of every attempt.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use tracing::{Level, Span, info_span};
+
+use crate::attempt::{Fate, Verdict};
+use crate::claim::Claimed;
+use crate::stats::{QueueStats, Stats};
+
+const DEPTH: &str = "queue_depth";
+const OLDEST_AGE: &str = "queue_oldest_age_seconds";
+const DEAD_LETTERS: &str = "queue_dead_letters";
+const TASKS: &str = "tasks_total";
+const SECONDS: &str = "task_seconds";
+const WAIT: &str = "task_wait_seconds";
+const LATE: &str = "task_settled_late_total";
+const RESCUED: &str = "task_rescued_total";
+
+/// Tells the recorder what the numbers mean.
+pub(crate) fn describe() {
+    describe_gauge!(DEPTH, Unit::Count, "live tasks by queue and state");
+    describe_gauge!(OLDEST_AGE, Unit::Seconds, "how long the oldest ready task of a queue has been ready");
+    describe_gauge!(DEAD_LETTERS, Unit::Count, "tasks given up and not yet looked at, by queue");
+    describe_counter!(TASKS, Unit::Count, "attempts ended, by kind and outcome");
+    describe_histogram!(SECONDS, Unit::Seconds, "how long attempts took, by kind");
+    describe_histogram!(WAIT, Unit::Seconds, "from the time a task was due to its start, by kind");
+    describe_counter!(LATE, Unit::Count, "attempts that ended after their lease had been lost");
+    describe_counter!(
+        RESCUED,
+        Unit::Count,
+        "tasks taken back from workers that fell silent, by what became of them"
+    );
+}
+
+/// The span around a handler.
+pub(crate) fn span(task: &Claimed) -> Span {
+    let correlation = task.correlation.map(tracing::field::display);
+    info_span!(
+        "task",
+        task.id = %task.id,
+        task.kind = task.kind,
+        task.attempt = task.attempt,
+        correlation_id = correlation,
+        traceparent = task.traceparent,
+    )
+}
+
+pub(crate) fn waited(kind: &str, wait: Duration) {
+    histogram!(WAIT, "kind" => kind.to_owned()).record(wait.as_secs_f64());
+}
+
+/// Counts an attempt and writes its canonical line: ERROR when a person must look at a dead letter.
+pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration) {
+    counter!(TASKS, "kind" => task.kind.clone(), "outcome" => verdict.outcome.as_str()).increment(1);
+    histogram!(SECONDS, "kind" => task.kind.clone()).record(elapsed.as_secs_f64());
+    // The level of an event is fixed at compile time.
+    macro_rules! line {
+        ($level:expr, $message:expr) => {
+            tracing::event!(
+                target: "task",
+                $level,
+                task.id = %task.id,
+                task.kind = task.kind,
+                task.queue = task.queue,
+                task.attempt = task.attempt,
+                outcome = verdict.outcome.as_str(),
+                fate = verdict.fate.as_str(),
+                error = verdict.error.as_deref(),
+                elapsed_ms = elapsed.as_secs_f64() * 1000.0,
+                correlation_id = task.correlation.map(tracing::field::display),
+                "{}",
+                $message
+            )
+        };
+    }
+    match verdict.fate {
+        Fate::Done => line!(Level::INFO, "task done"),
+        Fate::Snooze(_) => line!(Level::INFO, "task snoozed"),
+        Fate::Retry(_) => line!(Level::WARN, "task failed and will be tried again"),
+        Fate::Exhausted | Fate::Permanent => line!(Level::ERROR, "task failed and was given up"),
+    }
+}
+
+pub(crate) fn settled_late(attempts: u64) {
+    counter!(LATE).increment(attempts);
+}
+
+pub(crate) fn rescued(freed: u64, buried: u64) {
+    counter!(RESCUED, "fate" => "FREED").increment(freed);
+    counter!(RESCUED, "fate" => "BURIED").increment(buried);
+}
+
+/// Publishes what was measured.
+pub(crate) fn publish(stats: &Stats) {
+    for queue in &stats.queues {
+        publish_queue(queue);
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "a gauge is a float; counts stay far below 2^52"
+)]
+fn publish_queue(queue: &QueueStats) {
+    let states = [
+        ("READY", queue.ready),
+        ("DELAYED", queue.delayed),
+        ("WAITING", queue.waiting),
+        ("RUNNING", queue.running),
+    ];
+    for (state, count) in states {
+        gauge!(DEPTH, "queue" => queue.name.clone(), "state" => state).set(count as f64);
+    }
+    gauge!(OLDEST_AGE, "queue" => queue.name.clone()).set(queue.oldest_age_seconds);
+    gauge!(DEAD_LETTERS, "queue" => queue.name.clone()).set(queue.dead_letters as f64);
+}

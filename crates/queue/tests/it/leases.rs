@@ -1,0 +1,158 @@
+//! What happens to tasks whose worker dies, is cut off, or takes long.
+
+use queue::{EngineSettings, Kind, NewTask};
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Queue, Running, Seen, pool, settings, wait_until};
+
+/// An engine in a runtime of its own, which ends like a process: at once, with nothing handed back.
+struct Mortal(Runtime);
+
+impl Mortal {
+    /// Starts an engine whose handler never ends.
+    fn start(queue: &Queue, limits: EngineSettings) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let engine = queue::Engine::builder(pool(&queue.config), limits)
+            .listen(queue.config.clone(), NoTls)
+            .kind(Kind::new("a", "default", |_| std::future::pending()))
+            .build()
+            .unwrap();
+        drop(runtime.spawn(engine.run(CancellationToken::new())));
+        Self(runtime)
+    }
+
+    fn kill(self) {
+        self.0.shutdown_background();
+    }
+}
+
+const HELD: &str = "select count(*) from task where state = 'RUNNING'";
+
+#[tokio::test]
+async fn tasks_of_a_killed_engine_are_run_by_another() {
+    let queue = Queue::create().await;
+    let tasks: Vec<NewTask> = (0..30).map(|number| NewTask::new("a", &number)).collect();
+    queue.enqueue(&tasks).await;
+    let mortal = Mortal::start(&queue, EngineSettings { lease_ms: 1_500, ..settings() });
+    queue.until(HELD, 30).await;
+    mortal.kill();
+    let running =
+        Running::start(queue.engine(settings()).kind(Kind::new("a", "default", |_| async { Ok(()) })));
+    queue.until_done(30).await;
+    assert_eq!(queue.number("select count(*) from task_attempt where outcome = 'CRASHED'").await, 30);
+    assert_eq!(queue.number("select count(*) from task_history where attempts = 2").await, 30);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_ends_its_workers_is_buried() {
+    let queue = Queue::create().await;
+    queue.enqueue_one(NewTask::new("a", &())).await;
+    let limits = EngineSettings { crash_max: 2, lease_ms: 600, ..settings() };
+    for crashes in 0..2 {
+        queue
+            .until(&format!("select count(*) from task where state = 'READY' and crashes = {crashes}"), 1)
+            .await;
+        let mortal = Mortal::start(&queue, limits.clone());
+        queue.until(HELD, 1).await;
+        mortal.kill();
+        // Another worker, of another queue, looks after the lease.
+        let elsewhere = EngineSettings { queues: [("reports".to_owned(), 1)].into(), ..limits.clone() };
+        let keeper = Running::start(queue.engine(elsewhere));
+        queue.until(HELD, 0).await;
+        keeper.stop().await;
+    }
+    assert_eq!(queue.texts("select reason || crashes from task_dead_letter").await, ["CRASHED2"]);
+    assert_eq!(queue.number("select count(*) from task").await, 0);
+    assert_eq!(queue.number("select count(*) from task_attempt where outcome = 'CRASHED'").await, 2);
+}
+
+#[tokio::test]
+async fn a_long_task_keeps_its_lease() {
+    let queue = Queue::create().await;
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let seen = Seen::new();
+    let engines: Vec<Running> = (0..2)
+        .map(|_| {
+            let (gate, noted) = (gate.clone(), seen.clone());
+            let kind = Kind::new("a", "default", move |job| {
+                let gate = gate.clone();
+                noted.push(job.id);
+                async move {
+                    gate.notified().await;
+                    Ok(())
+                }
+            });
+            Running::start(queue.engine(settings()).kind(kind))
+        })
+        .collect();
+    queue.enqueue_one(NewTask::new("a", &())).await;
+    let long = "select count(*) from task where state = 'RUNNING' and lease_until > created_at + interval '9 seconds'";
+    queue.until(long, 1).await;
+    gate.notify_one();
+    queue.until_done(1).await;
+    assert_eq!(seen.count(), 1);
+    for engine in engines {
+        engine.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn work_stops_when_the_lease_is_lost() {
+    let queue = Queue::create().await;
+    let seen = Seen::new();
+    let noted = seen.clone();
+    let kind = Kind::new("a", "default", move |job| {
+        noted.push(job.cancel.clone());
+        std::future::pending()
+    });
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    let id = queue.enqueue_one(NewTask::new("a", &())).await;
+    queue.until(HELD, 1).await;
+    wait_until("the handler", async || if seen.count() == 1 { Ok(()) } else { Err(String::new()) }).await;
+    let other = uuid::Uuid::from_u128(7);
+    queue
+        .admin
+        .execute(
+            "update task set worker_id = $2, lease_until = now() + interval '1 day' where id = $1",
+            &[&id, &other],
+        )
+        .await
+        .unwrap();
+    wait_until("the end of the work", async || {
+        if seen.all()[0].is_cancelled() { Ok(()) } else { Err("it goes on".to_owned()) }
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(queue.number("select count(*) from task_attempt").await, 0, "the other one judges");
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_every_connection_breaks_in_the_middle() {
+    let queue = Queue::create().await;
+    let seen = Seen::new();
+    let noted = seen.clone();
+    let kind = Kind::new("a", "default", move |job| {
+        let noted = noted.clone();
+        async move {
+            noted.push(job.id);
+            tokio::task::yield_now().await;
+            Ok(())
+        }
+    });
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    let tasks: Vec<NewTask> = (0..600).map(|number| NewTask::new("a", &number)).collect();
+    for chunk in tasks.chunks(100) {
+        queue.enqueue(chunk).await;
+        let kill = "select pg_terminate_backend(pid) from pg_stat_activity
+                     where usename = 'youtility_worker' and datname = current_database()";
+        queue.admin.query(kill, &[]).await.unwrap();
+    }
+    queue.until("select count(distinct id) from task_history where outcome = 'SUCCEEDED'", 600).await;
+    assert_eq!(queue.number("select count(*) from task").await, 0);
+    assert!(seen.count() >= 600);
+    running.stop().await;
+}

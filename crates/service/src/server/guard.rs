@@ -1,0 +1,65 @@
+//! Limits that hold before a handler is asked.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Data;
+
+use super::arrival::Exposure;
+use super::body::limit_chunks;
+use crate::problem::Decorate;
+use crate::{HttpSettings, Problem};
+
+/// The limits of a listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) body_bytes_max: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) exposure: Exposure,
+    pub(crate) decorate: Option<Decorate>,
+}
+
+impl Limits {
+    const NOTHING: Self = Self {
+        body_bytes_max: 0,
+        request_timeout: Duration::ZERO,
+        exposure: Exposure::Public,
+        decorate: None,
+    };
+
+    /// The limits as settings give them.
+    pub(crate) fn new(settings: &HttpSettings, exposure: Exposure, decorate: Option<Decorate>) -> Self {
+        Self {
+            body_bytes_max: settings.body_bytes_max,
+            request_timeout: Duration::from_millis(settings.request_timeout_ms),
+            exposure,
+            decorate,
+        }
+    }
+
+    /// The limits of the listener a request came in by; nothing is allowed where none are set.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        let known = request.app_data::<Data<Self>>().map(|limits| ***limits);
+        known.unwrap_or(Self::NOTHING)
+    }
+
+    /// Refuses a WebSocket, whose body would never end, and what is over a limit by its head, and counts a body whose length is not announced.
+    pub(super) fn admit(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
+        let upgrade = request.headers().get(header::UPGRADE).map(HeaderValue::as_bytes);
+        if upgrade.is_some_and(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket")) {
+            return Err(Problem::upgrade_refused());
+        }
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        match announced.map(|value| value.to_str().ok().and_then(|text| text.parse::<usize>().ok())) {
+            Some(None) => Err(Problem::malformed_request()),
+            Some(Some(bytes)) if bytes > self.body_bytes_max => Err(Problem::body_too_large()),
+            Some(Some(_)) => Ok(()),
+            None => {
+                limit_chunks(request, self.body_bytes_max);
+                Ok(())
+            }
+        }
+    }
+}

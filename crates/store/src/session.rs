@@ -1,0 +1,163 @@
+//! Sessions: opening, finding by token, ending.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use domain::{Capability, ClientId, PersonId, SessionId, SiteId};
+use jiff::Timestamp;
+
+use crate::{Column, Error, FromRow, Tx, queries};
+
+/// A live session and everything an identity says about its person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSession {
+    /// The session.
+    pub session_id: SessionId,
+    /// The tenant.
+    pub client_id: ClientId,
+    /// The tenant's name.
+    pub client_name: String,
+    /// The tenant's IANA time zone.
+    pub time_zone: String,
+    /// Whether the tenant's rows are demo data.
+    pub demo: bool,
+    /// The person.
+    pub person_id: PersonId,
+    /// The person's name.
+    pub person_name: String,
+    /// What the person may do: granted to them and bought by the client.
+    pub capabilities: BTreeSet<Capability>,
+    /// The sites the person sees; `None` means every site.
+    pub sites: Option<BTreeSet<SiteId>>,
+    /// When the session ends unless it is used.
+    pub expires_at: Timestamp,
+}
+
+/// A session to be opened. Only the token's hash is stored.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub person_id: PersonId,
+    /// SHA-256 of the token.
+    pub token_hash: [u8; 32],
+    /// When it is opened.
+    pub created_at: Timestamp,
+    /// When it ends unless it is used.
+    pub idle_expires_at: Timestamp,
+    /// When it ends in any case.
+    pub expires_at: Timestamp,
+    /// The browser's words about itself, shortened.
+    pub user_agent: String,
+    /// Where the person is.
+    pub address: IpAddr,
+}
+
+impl FromRow for LiveSession {
+    fn columns() -> Vec<Column> {
+        vec![
+            Column::of::<SessionId>(Some("session_id")),
+            Column::of::<ClientId>(Some("client_id")),
+            Column::of::<String>(Some("client_name")),
+            Column::of::<String>(Some("time_zone")),
+            Column::of::<bool>(Some("demo")),
+            Column::of::<PersonId>(Some("person_id")),
+            Column::of::<String>(Some("person_name")),
+            Column::of::<Vec<Capability>>(Some("capabilities")),
+            Column::of::<Option<Vec<SiteId>>>(Some("site_ids")),
+            Column::of::<Timestamp>(Some("expires_at")),
+        ]
+    }
+
+    fn from_row(row: &tokio_postgres::Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            session_id: row.try_get("session_id")?,
+            client_id: row.try_get("client_id")?,
+            client_name: row.try_get("client_name")?,
+            time_zone: row.try_get("time_zone")?,
+            demo: row.try_get("demo")?,
+            person_id: row.try_get("person_id")?,
+            person_name: row.try_get("person_name")?,
+            capabilities: row.try_get::<_, Vec<Capability>>("capabilities")?.into_iter().collect(),
+            sites: row.try_get::<_, Option<Vec<SiteId>>>("site_ids")?.map(BTreeSet::from_iter),
+            expires_at: row.try_get("expires_at")?,
+        })
+    }
+}
+
+queries! {
+    /// The live session of a token, from a connection of no tenant; its idle limit moves at most once a minute.
+    FIND: (Vec<u8>, f64) => LiveSession = "
+        select session_id, client_id, client_name, time_zone, demo, person_id, person_name, capabilities, site_ids,
+               expires_at
+          from find_session($1, make_interval(secs => $2))";
+    /// Opens a session.
+    INSERT: (SessionId, PersonId, Vec<u8>, Timestamp, Timestamp, Timestamp, String, IpAddr) => () = "
+        insert into session (id, person_id, token_hash, created_at, last_seen_at, idle_expires_at, expires_at,
+                             user_agent, address)
+        values ($1, $2, $3, $4, $4, $5, $6, $7, $8)";
+    /// Ends a person's session; one that ended stays as it is.
+    REVOKE: (SessionId, PersonId) => () = "
+        update session
+           set revoked_at = now()
+         where id = $1
+           and person_id = $2
+           and revoked_at is null";
+    /// Ends every session of a person but one.
+    REVOKE_OTHERS: (PersonId, Option<SessionId>) => () = "
+        update session
+           set revoked_at = now()
+         where person_id = $1
+           and id is distinct from $2
+           and revoked_at is null";
+    /// Removes sessions of every tenant that ended; answers with counts.
+    CLEAN_UP: () => serde_json::Value = "
+        select cleanup_expired_sessions()";
+}
+
+impl Tx {
+    /// Finds the live session of a token.
+    pub async fn find_session(
+        &self,
+        token_hash: &[u8],
+        idle: Duration,
+    ) -> Result<Option<LiveSession>, Error> {
+        self.opt(&FIND, (token_hash, idle.as_secs_f64())).await
+    }
+
+    /// Opens a session.
+    pub async fn insert_session(&self, session: &NewSession) -> Result<(), Error> {
+        let columns = (
+            session.id,
+            session.person_id,
+            session.token_hash.as_slice(),
+            session.created_at,
+            session.idle_expires_at,
+            session.expires_at,
+            &session.user_agent,
+            session.address,
+        );
+        self.execute_one(&INSERT, columns).await
+    }
+
+    /// Ends a person's session; answers how many ended.
+    pub async fn revoke_session(&self, id: SessionId, person: PersonId) -> Result<u64, Error> {
+        self.execute(&REVOKE, (id, person)).await
+    }
+
+    /// Ends every session of a person but one; answers how many ended.
+    pub async fn revoke_other_sessions(
+        &self,
+        person: PersonId,
+        kept: Option<SessionId>,
+    ) -> Result<u64, Error> {
+        self.execute(&REVOKE_OTHERS, (person, kept)).await
+    }
+
+    /// Removes sessions that ended; answers with the counts operators know.
+    pub async fn clean_up_sessions(&self) -> Result<serde_json::Value, Error> {
+        self.one(&CLEAN_UP, ()).await
+    }
+}

@@ -1,0 +1,58 @@
+//! The handle to the database that everybody shares.
+
+use deadpool_postgres::Pool;
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::Error;
+use crate::listen::Listener;
+use crate::settings::DatabaseSettings;
+use crate::{migrate, pool, tls};
+
+/// The database. Cheap to clone; connects when somebody asks.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    listening: Config,
+    tls: MakeRustlsConnect,
+    attempts_max: u32,
+}
+
+impl Store {
+    /// Prepares a pool; connecting happens at first use.
+    ///
+    /// # Errors
+    /// When certificate authorities cannot be read.
+    pub fn new(settings: &DatabaseSettings, application_name: &str) -> Result<Self, Error> {
+        Ok(Self {
+            pool: pool::open(settings, application_name)?,
+            listening: settings.connection(&format!("{application_name}-listen")),
+            tls: tls::connector(settings)?,
+            attempts_max: settings.transaction_attempts_max,
+        })
+    }
+
+    /// Tells whether the database can be worked with: reached, taking writes, schema new enough.
+    ///
+    /// # Errors
+    /// [`Error::Pool`], [`Error::Lost`] or [`Error::SchemaBehind`].
+    pub async fn check(&self) -> Result<(), Error> {
+        let found = self.run_system("check_schema", |tx| async move { migrate::version(&tx).await }).await?;
+        let needed = migrate::compiled_version();
+        if found < needed { Err(Error::SchemaBehind { found, needed }) } else { Ok(()) }
+    }
+
+    /// Listens to channels on a connection of its own that comes back by itself.
+    pub fn listen(&self, channels: &[&str]) -> Listener {
+        Listener::new(self.listening.clone(), self.tls.clone(), channels)
+    }
+
+    /// The pool, for the queue engine.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn attempts_max(&self) -> u32 {
+        self.attempts_max
+    }
+}

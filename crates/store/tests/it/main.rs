@@ -1,0 +1,16 @@
+//! The store against a real PostgreSQL.
+#![cfg(test)]
+
+mod breaches;
+mod encryption;
+mod enums;
+mod fill;
+mod listening;
+mod migrations;
+mod plan;
+mod planted;
+mod pool;
+mod schema;
+mod shape;
+mod tenancy;
+mod transactions;

@@ -1,0 +1,206 @@
+//! Every declared statement against the migrated schema: parameters, columns, nulls, rights and indexes.
+
+use std::collections::BTreeSet;
+
+use store::Describe;
+use testkit::Database;
+use tokio_postgres::Client;
+
+use crate::fill::fill;
+use crate::plan::{self, Explained, Plan};
+use crate::shape;
+
+/// Who runs statements: the services, and the owner for what the command line does.
+const ROLES: &[&str] =
+    &["youtility_auth", "youtility_web", "youtility_worker", "youtility_bridge", "youtility_health", OWNER];
+const OWNER: &str = "youtility_owner";
+
+/// Statements that the command line runs as owner, and no service may.
+const ONLY_OWNER: &[(&str, &str)] = &[
+    ("store::client::GRANT", "seeding"),
+    ("store::client::INSERT", "seeding"),
+    ("store::device::INSERT", "seeding"),
+    ("store::device::INSERT_RULE", "seeding"),
+    ("store::escalation::INSERT", "seeding"),
+    ("store::group::INSERT", "seeding"),
+    ("store::group::JOIN", "seeding"),
+    ("store::person::ADMIT", "seeding"),
+    ("store::person::GRANT", "seeding"),
+    ("store::person::INSERT", "seeding"),
+    ("store::sign_in::RESET", "an operator forgets failed attempts"),
+    ("store::sign_in::SET_CREDENTIAL", "seeding"),
+    ("store::site::INSERT", "seeding"),
+];
+
+/// Functions whose results are not null, except in columns declared as `Option`.
+const NEVER_NULL_FUNCTIONS: &[&str] = &[
+    "check_rate_limit",
+    "clean_up_sign_in_attempts",
+    "clean_up_telemetry",
+    "cleanup_expired_sessions",
+    "drop_daily_partitions",
+    "ensure_daily_partitions",
+    "find_credential",
+    "find_session",
+    "list_client_ids",
+    "lookup_people",
+    "reserve_sign_in_attempt",
+    "reset_sign_in_limits",
+    "resolve_devices",
+    "search_tickets",
+    "settle_sign_in_attempt",
+];
+
+/// Columns that are not null although the catalogue cannot say so, with the reason.
+const NEVER_NULL: &[(&str, &str)] = &[
+    ("store::mail::NEWS is_mailed", "exists (…)"),
+    ("store::mail::RECIPIENTS email", "lower (…) of a column the filter wants not null"),
+    ("store::site::EXISTS 1", "exists (…)"),
+];
+
+/// Statements that read more of a table than they return, with the reason.
+const WITHOUT_INDEX: &[(&str, &str)] = &[
+    (
+        "store::escalation::OVERDUE every row of the client in ticket",
+        "the partial index of open tickets, oldest first; how old is too old stands in the rule",
+    ),
+    (
+        "store::site::LIST every row of the client in site",
+        "the sites of a client are few, and most are shown",
+    ),
+];
+
+/// Checks statements as the schema test does.
+pub(crate) struct Checker {
+    admin: Client,
+    by_role: Vec<(&'static str, Client)>,
+}
+
+impl Checker {
+    pub(crate) async fn new(db: &Database) -> Self {
+        fill(db).await;
+        let mut by_role = Vec::new();
+        for role in ROLES {
+            let client = db.admin().await;
+            plan::plan_as(&client, role).await;
+            by_role.push((*role, client));
+        }
+        Self { admin: db.admin().await, by_role }
+    }
+
+    /// Everything that is wrong with a statement.
+    pub(crate) async fn findings(&self, declared: &dyn Describe) -> Vec<String> {
+        let prepared = match self.admin.prepare(declared.sql()).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let said =
+                    error.as_db_error().map_or_else(|| error.to_string(), |said| said.message().to_owned());
+                return vec![format!("does not prepare: {said}")];
+            }
+        };
+        let mut findings = shape::findings(declared, &prepared);
+        let mut plan_of_any = None;
+        let mut services = 0;
+        for (role, client) in &self.by_role {
+            if *role == OWNER && services > 0 {
+                continue;
+            }
+            if let Explained::As(plan) = plan::explain(client, declared.sql(), prepared.params().len()).await
+            {
+                if *role != OWNER {
+                    findings.extend(without_index(declared, role, &plan));
+                    services += 1;
+                }
+                plan_of_any = Some(plan);
+            }
+        }
+        match plan_of_any {
+            Some(plan) => findings.extend(self.nulls(declared, &prepared, &plan).await),
+            None => findings.push("nobody may run it".to_owned()),
+        }
+        if services == 0 && !is_listed(ONLY_OWNER, declared.name()) {
+            findings.push("no service's role may run it".to_owned());
+        }
+        findings
+    }
+
+    /// Columns read as never null that may be.
+    async fn nulls(
+        &self,
+        declared: &dyn Describe,
+        prepared: &tokio_postgres::Statement,
+        plan: &Plan,
+    ) -> Vec<String> {
+        let mut optional = plan.optional_relations();
+        if !optional.is_empty() {
+            optional.extend(plan.subqueries());
+        }
+        let mut findings = Vec::new();
+        for (index, column) in declared.columns().iter().enumerate().filter(|(_, column)| !column.nullable) {
+            let Some(found) = shape::position(column, index, prepared) else { continue };
+            let label = shape::label(column, found);
+            let in_table = shape::never_null_in_table(&self.admin, &prepared.columns()[found]).await;
+            let expression = plan.output(found);
+            let sure = if in_table {
+                !is_of(expression, &optional)
+            } else {
+                cannot_be_null(expression) || NEVER_NULL_FUNCTIONS.contains(&plan.function(found))
+            };
+            if !sure && !is_listed(NEVER_NULL, &format!("{} {label}", declared.name())) {
+                findings.push(format!("column {label} may be null ({expression}), read as {}", column.rust));
+            }
+        }
+        findings
+    }
+}
+
+/// Whether an output column belongs to one of the relations.
+fn is_of(expression: &str, relations: &BTreeSet<String>) -> bool {
+    expression.rsplit_once('.').is_some_and(|(relation, _)| relations.contains(relation))
+}
+
+/// Whether an expression has a value whatever its inputs are.
+fn cannot_be_null(expression: &str) -> bool {
+    let bare = expression.trim_matches(['(', ')']);
+    ["COALESCE(", "count(", "EXISTS(", "ARRAY(", "now("].iter().any(|start| bare.starts_with(start))
+        || ["IS NULL", "IS NOT NULL"].iter().any(|end| bare.ends_with(end))
+}
+
+fn without_index(declared: &dyn Describe, role: &str, plan: &Plan) -> Vec<String> {
+    let listed = |table: &String| is_listed(WITHOUT_INDEX, &format!("{} {table}", declared.name()));
+    let unserved = plan.unserved();
+    unserved.iter().filter(|table| !listed(table)).map(|table| format!("reads as {role}: {table}")).collect()
+}
+
+fn is_listed(list: &[(&str, &str)], entry: &str) -> bool {
+    list.iter().any(|(known, _reason)| *known == entry)
+}
+
+#[tokio::test]
+async fn every_statement_fits_the_schema() {
+    let db = Database::create().await;
+    let checker = Checker::new(&db).await;
+    let mut findings = Vec::new();
+    for statement in store::all_statements() {
+        let found = checker.findings(statement).await;
+        findings.extend(found.iter().map(|what| format!("{}: {what}", statement.name())));
+    }
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+#[test]
+fn names_of_statements_are_unique_and_every_module_is_listed() {
+    let statements = store::all_statements();
+    let names: BTreeSet<&str> = statements.iter().map(|statement| statement.name()).collect();
+    assert_eq!(names.len(), statements.len());
+    let listed: BTreeSet<String> =
+        names.iter().map(|name| name.split("::").nth(1).unwrap().to_owned()).collect();
+    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    let with_queries: BTreeSet<String> = sources
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file() && path.file_stem().unwrap() != "statement")
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("queries! {"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(listed, with_queries);
+}
