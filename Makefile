@@ -69,7 +69,7 @@ image: ## Builds the container image with buildah, as target/image.oci
 	bash deploy/image.sh
 
 loadtest: ## Runs the load scenarios against a system of their own and writes a report
-	cd loadtest && bash run.sh
+	bash loadtest/run.sh
 
 clean: ## Removes the running system's files; the build stays
 	@if [ -x $(BIN)/youtility ]; then $(BIN)/youtility down; fi

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect, signIn, test } from "./fixture.mjs";
 import { devices, eventually, mails, password, publish, system } from "./system.mjs";
 
-const SUPERVISOR = process.env.SUPERVISOR ?? "supervisor.northwind";
+const SUPERVISOR = process.env.SUPERVISOR ?? "supervisor.asterion";
 
 async function ticketsOf(cookie, words) {
   const answer = await fetch(`${system().address}/api/v1/tickets?q=${encodeURIComponent(words)}`, { headers: { cookie } });
@@ -21,7 +21,7 @@ async function session() {
 }
 
 test("a reading above its limit raises one ticket with one mail, and repeating the message adds nothing", async ({ page }) => {
-  const user = process.env.DEVICE ?? Object.keys(devices()).find((name) => name.startsWith("NORTHWIND."));
+  const user = process.env.DEVICE ?? Object.keys(devices()).find((name) => name.startsWith("ASTERION."));
   const [client, device] = user.split(".");
   const cookie = await session();
   const before = await ticketsOf(cookie, device);
@@ -46,12 +46,12 @@ test("a reading above its limit raises one ticket with one mail, and repeating t
 
 test("the broker refuses a wrong password and another tenant's topic", async () => {
   const names = Object.keys(devices());
-  const user = names.find((name) => name.startsWith("NORTHWIND."));
-  const other = names.find((name) => !name.startsWith("NORTHWIND."));
+  const user = names.find((name) => name.startsWith("ASTERION."));
+  const other = names.find((name) => !name.startsWith("ASTERION."));
   const [client, device] = other.split(".");
   const message = JSON.stringify({ id: randomUUID(), at: new Date().toISOString(), values: { temperature: 99.5 } });
 
-  const wrong = await publish({ user, password: "wrong", topic: `yt/v1/NORTHWIND/${user.split(".")[1]}/telemetry`, message });
+  const wrong = await publish({ user, password: "wrong", topic: `yt/v1/ASTERION/${user.split(".")[1]}/telemetry`, message });
   expect(wrong.code).not.toBe(0);
   const foreign = await publish({ user, password: devices()[user], topic: `yt/v1/${client}/${device}/telemetry`, message });
   expect(foreign.words).toMatch(/not authori[sz]ed/i);

@@ -1,7 +1,7 @@
 import { expect, expectAccessible, signIn, test } from "./fixture.mjs";
 import { eventually, mails, system } from "./system.mjs";
 
-const SUPERVISOR = process.env.SUPERVISOR ?? "supervisor.northwind";
+const SUPERVISOR = process.env.SUPERVISOR ?? "supervisor.asterion";
 
 test("a supervisor raises a ticket, its mail arrives, and signing out ends the session", async ({ page, context }) => {
   await page.goto("/tickets");

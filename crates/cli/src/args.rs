@@ -1,0 +1,133 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Field operations on one PostgreSQL.
+#[derive(Parser)]
+#[command(name = "youtility", version, about)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Every command.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Starts everything on this machine and keeps it running until Ctrl-C.
+    Up(UpOptions),
+    /// Stops what `up` started.
+    Down(Place),
+    /// Shows what runs, where it listens and whether it is ready.
+    Status(Place),
+    /// Prints the logs, of one process or all.
+    Logs(LogOptions),
+    /// Brings a database's schema up to date.
+    Migrate(MigrateOptions),
+    /// Demo data.
+    #[command(subcommand)]
+    Demo(DemoCommand),
+    /// Devices.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+}
+
+/// Where the running system keeps its files.
+#[derive(Args, Clone)]
+pub(crate) struct Place {
+    /// Folder of cluster, logs, mail and secrets.
+    #[arg(long, default_value = ".dev", env = "YOUTILITY_HOME")]
+    pub(crate) home: PathBuf,
+}
+
+/// Options of `up`.
+#[derive(Args)]
+pub(crate) struct UpOptions {
+    /// Where its files go.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Port of the web address; another free one is taken when this is busy, unless it was asked for.
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// How many gateways; the second and later ones get free ports.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) gateways: u8,
+    /// How many auth replicas.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) auths: u8,
+    /// Milliseconds before a service that ended is started again; doubled up to 5 s when it keeps ending.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) restart_pause_ms: u64,
+    /// Leaves the database empty of demo data.
+    #[arg(long)]
+    pub(crate) without_demo: bool,
+}
+
+/// Options of `logs`.
+#[derive(Args)]
+pub(crate) struct LogOptions {
+    /// Where they are.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only this process, such as `web`.
+    pub(crate) process: Option<String>,
+    /// Lines from the end.
+    #[arg(long, short = 'n', default_value_t = 50)]
+    pub(crate) lines: usize,
+    /// Goes on printing what is added.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+/// Options of `migrate`.
+#[derive(Args)]
+pub(crate) struct MigrateOptions {
+    /// Settings files, read in order; the environment wins.
+    #[arg(long)]
+    pub(crate) config: Vec<PathBuf>,
+    /// Only creates the database roles; needs a role that may create roles.
+    #[arg(long)]
+    pub(crate) roles: bool,
+}
+
+/// Commands on demo data.
+#[derive(Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Adds the demo tenants to the running system; safe to repeat.
+    Seed(Place),
+}
+
+/// Commands on devices.
+#[derive(Subcommand)]
+pub(crate) enum DeviceCommand {
+    /// Publishes readings as one of the demo devices does.
+    Simulate(SimulateOptions),
+}
+
+/// Options of `device simulate`.
+#[derive(Args)]
+pub(crate) struct SimulateOptions {
+    /// Where the running system keeps its files.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// `{client code}.{device code}`; the first demo device when absent.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// What is measured.
+    #[arg(long, default_value = "temperature")]
+    pub(crate) metric: String,
+    /// Middle of the values.
+    #[arg(long, default_value_t = 21.0)]
+    pub(crate) value: f64,
+    /// How far values swing around it.
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) swing: f64,
+    /// Readings to publish; without end when absent.
+    #[arg(long)]
+    pub(crate) count: Option<u64>,
+    /// Milliseconds between readings.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) interval_ms: u64,
+}

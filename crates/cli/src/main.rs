@@ -1,0 +1,53 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod broker;
+mod config_files;
+mod database;
+mod device;
+mod down;
+mod home;
+mod keys;
+mod logs;
+mod migrate;
+mod ports;
+mod say;
+mod status;
+mod supervisor;
+mod tools;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command, DemoCommand, DeviceCommand};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(dispatch(arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::failure(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Up(options) => up::run(&options).await,
+        Command::Down(place) => down::run(&place).await,
+        Command::Status(place) => status::run(&place).await,
+        Command::Logs(options) => logs::run(&options).await,
+        Command::Migrate(options) => migrate::run(&options).await,
+        Command::Demo(DemoCommand::Seed(place)) => database::seed_again(&place).await,
+        Command::Device(DeviceCommand::Simulate(options)) => device::simulate(&options).await,
+    }
+}

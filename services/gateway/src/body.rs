@@ -1,0 +1,176 @@
+//! Request bodies: how much, how fast, and how they reach the upstream whole or not at all.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::error::PayloadError;
+use actix_web::web;
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use service::Problem;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::refusal::Refusal;
+
+/// Pieces on their way between client and upstream; the next is read when one of them has left.
+const PIECES_WAITING: usize = 8;
+
+/// What a body may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// Bytes it may have.
+    pub(crate) bytes_max: usize,
+    /// How long it may take.
+    pub(crate) timeout: Duration,
+    /// How long it may take before the rate counts.
+    pub(crate) grace: Duration,
+    /// Bytes that must arrive each second after that.
+    pub(crate) bytes_per_second_min: u64,
+}
+
+/// A piece of a body. Its end is said, never concluded: a client that went away must not look like the end of a body.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// The upstream's end of a body in pieces.
+pub(crate) struct Pieces(mpsc::Receiver<Piece>);
+
+impl Pieces {
+    /// The pieces as a stream that fails when the end was never said.
+    pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        futures_util::stream::unfold(self.0, |mut pieces| async move {
+            match pieces.recv().await {
+                Some(Piece::Bytes(bytes)) => Some((Ok(bytes), pieces)),
+                Some(Piece::End) => None,
+                None => Some((Err(io::Error::from(io::ErrorKind::ConnectionAborted)), pieces)),
+            }
+        })
+    }
+}
+
+/// A body being read under limits.
+pub(crate) struct Body {
+    payload: web::Payload,
+    limits: BodyLimits,
+    started: Instant,
+    received: usize,
+}
+
+impl Body {
+    /// Begins to read.
+    pub(crate) fn new(payload: web::Payload, limits: BodyLimits) -> Self {
+        Self { payload, limits, started: Instant::now(), received: 0 }
+    }
+
+    /// Reads to the end.
+    pub(crate) async fn read(mut self) -> Result<Bytes, Problem> {
+        let Some(first) = self.next().await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.next().await? else {
+            return Ok(first);
+        };
+        let mut whole = BytesMut::from(first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = self.next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Splits into a reader to be driven beside the upstream's request, and what that request sends.
+    pub(crate) fn split(self) -> (impl Future<Output = Result<(), Problem>>, Pieces) {
+        let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+        (self.forward(sender), Pieces(receiver))
+    }
+
+    /// An upstream that stopped listening has answered already; what is left of the body is of no use.
+    async fn forward(mut self, upstream: mpsc::Sender<Piece>) -> Result<(), Problem> {
+        while let Some(bytes) = self.next().await? {
+            if upstream.send(Piece::Bytes(bytes)).await.is_err() {
+                return Ok(());
+            }
+        }
+        match upstream.send(Piece::End).await {
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let deadline = self.deadline();
+        let payload = &mut self.payload;
+        let piece = timeout_at(deadline, poll_fn(|context| Pin::new(&mut *payload).poll_next(context)))
+            .await
+            .map_err(|_elapsed| Problem::body_too_slow())?;
+        let Some(piece) = piece else {
+            return Ok(None);
+        };
+        let bytes = piece.map_err(broken)?;
+        self.received = self.received.saturating_add(bytes.len());
+        if self.received > self.limits.bytes_max { Err(Problem::body_too_large()) } else { Ok(Some(bytes)) }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.started + self.limits.allowance(self.received)
+    }
+}
+
+fn broken(error: PayloadError) -> Problem {
+    if matches!(error, PayloadError::Overflow) { Problem::body_too_large() } else { Refusal::BodyIncomplete(error).into() }
+}
+
+impl BodyLimits {
+    /// How long after its beginning a body of which this much has arrived may be silent.
+    fn allowance(&self, received: usize) -> Duration {
+        let received = u64::try_from(received).unwrap_or(u64::MAX);
+        let earned = received.checked_div(self.bytes_per_second_min).unwrap_or(u64::MAX);
+        self.grace.saturating_add(Duration::from_secs(earned)).min(self.timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[test]
+    fn a_body_earns_time_by_arriving_and_never_more_than_the_limit() {
+        let limits = BodyLimits {
+            bytes_max: 1 << 20,
+            timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(3),
+            bytes_per_second_min: 8192,
+        };
+        assert_eq!(limits.allowance(0), Duration::from_secs(3));
+        assert_eq!(limits.allowance(8191), Duration::from_secs(3));
+        assert_eq!(limits.allowance(16_384), Duration::from_secs(5));
+        assert_eq!(limits.allowance(1 << 20), Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn a_body_whose_end_was_not_said_fails() {
+        let (sender, receiver) = mpsc::channel(4);
+        assert!(sender.send(Piece::Bytes(Bytes::from_static(b"half"))).await.is_ok());
+        drop(sender);
+        let mut stream = Box::pin(Pieces(receiver).into_stream());
+        assert_eq!(stream.next().await.unwrap().unwrap(), "half");
+        assert!(stream.next().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_whose_end_was_said_ends() {
+        let (sender, receiver) = mpsc::channel(4);
+        assert!(sender.send(Piece::Bytes(Bytes::from_static(b"all"))).await.is_ok());
+        assert!(sender.send(Piece::End).await.is_ok());
+        drop(sender);
+        let mut stream = Box::pin(Pieces(receiver).into_stream());
+        assert_eq!(stream.next().await.unwrap().unwrap(), "all");
+        assert!(stream.next().await.is_none());
+    }
+}

@@ -1,0 +1,167 @@
+//! One request as far as the gateway knows it, and what it becomes for the upstream.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::http::header::{COOKIE, HeaderValue};
+use actix_web::HttpRequest;
+use api::headers::{CLIENT_ADDRESS, CORRELATION_ID, CSRF_TOKEN, DEADLINE_MS, INTERNAL_KEY, NONCE};
+use reqwest::header as upstream_side;
+use service::{Problem, prefers_page};
+use tokio::time::Instant;
+
+use crate::client_address::client_address;
+use crate::cookies;
+use crate::csrf::Subject;
+use crate::gate::Gate;
+use crate::headers;
+use crate::identity::Credential;
+use crate::identity_cache::SignedIdentity;
+use crate::proxy::{AnswerLimits, Onward};
+use crate::refusal::Refusal;
+use crate::routes::{Line, Route};
+use crate::security_headers::Nonce;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+const TRACEPARENT: &str = "traceparent";
+
+/// What ties a call to the request that causes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    correlation_id: upstream_side::HeaderValue,
+    traceparent: Option<upstream_side::HeaderValue>,
+}
+
+impl Cause {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let correlation_id = service::correlation_id(request).to_string();
+        let traceparent = service::traceparent().map(upstream_side::HeaderValue::try_from).transpose();
+        Ok(Self {
+            correlation_id: upstream_side::HeaderValue::try_from(correlation_id).map_err(unfit)?,
+            traceparent: traceparent.map_err(unfit)?,
+        })
+    }
+
+    /// Adds it to a call's headers.
+    pub(crate) fn apply(&self, headers: &mut upstream_side::HeaderMap) {
+        headers.insert(CORRELATION_ID, self.correlation_id.clone());
+        if let Some(traceparent) = &self.traceparent {
+            headers.insert(TRACEPARENT, traceparent.clone());
+        }
+    }
+}
+
+/// What ties the forms of somebody who is not signed in to their browser.
+#[derive(Clone, Debug)]
+enum Mark<'a> {
+    /// The browser sent it.
+    Sent(&'a str),
+    /// It leaves with this answer.
+    New(String),
+    /// A page would be needed to leave one.
+    None,
+}
+
+/// One request at the door.
+pub(crate) struct Visit<'a> {
+    pub(crate) request: &'a HttpRequest,
+    pub(crate) route: &'a Route,
+    pub(crate) credential: Credential<'a>,
+    pub(crate) cause: Cause,
+    address: IpAddr,
+    mark: Mark<'a>,
+    deadline: Instant,
+}
+
+impl<'a> Visit<'a> {
+    /// Finds route, client and credential of a guarded request.
+    pub(crate) fn receive(request: &'a HttpRequest, gate: &'a Gate) -> Result<Self, Problem> {
+        let Line { route, template } = gate.routes.find(request.path()).ok_or_else(Problem::not_found)?;
+        service::name_route(request, Arc::clone(template));
+        let peer = request.peer_addr().ok_or_else(|| Problem::internal().because("the connection has no peer"))?;
+        let forwarded_for: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+        let address = client_address(peer.ip(), forwarded_for.into_iter(), &gate.trusted_networks);
+        if !route.admits(address) {
+            return Err(Problem::not_found());
+        }
+        let credential = Credential::of(request);
+        Ok(Self {
+            request,
+            route,
+            credential,
+            cause: Cause::of(request)?,
+            address,
+            mark: mark(request, credential)?,
+            deadline: Instant::now() + gate.upstream_timeout,
+        })
+    }
+
+    /// What the request's CSRF token is bound to.
+    pub(crate) fn subject(&self) -> Option<Subject<'_>> {
+        match (self.credential, &self.mark) {
+            (Credential::Session(token), _) => Some(Subject::Session(token)),
+            (Credential::Nothing, Mark::Sent(mark)) => Some(Subject::Visitor(mark)),
+            (Credential::Nothing, Mark::New(mark)) => Some(Subject::Visitor(mark)),
+            (Credential::Nothing, Mark::None) | (Credential::Bearer(_), _) => None,
+        }
+    }
+
+    /// The mark to leave with the browser.
+    pub(crate) fn new_mark(&self) -> Option<&str> {
+        match &self.mark {
+            Mark::New(mark) => Some(mark),
+            Mark::Sent(_) | Mark::None => None,
+        }
+    }
+
+    /// The request as the upstream shall see it.
+    pub(crate) fn onward(
+        &'a self,
+        gate: &'a Gate,
+        identity: Option<&SignedIdentity>,
+        nonce: &Nonce,
+    ) -> Result<Onward<'a>, Problem> {
+        let upstream = gate.upstreams.get(&self.route.upstream);
+        let upstream = upstream.ok_or_else(|| Problem::internal().because("the route's upstream is not in the settings"))?;
+        let mut headers = headers::to_upstream(self.request.headers());
+        self.cause.apply(&mut headers);
+        headers.insert(INTERNAL_KEY, gate.internal_key.clone());
+        headers.insert(CLIENT_ADDRESS, upstream_side::HeaderValue::try_from(self.address.to_string()).map_err(unfit)?);
+        headers.insert(NONCE, upstream_side::HeaderValue::from_str(nonce.as_str()).map_err(unfit)?);
+        if let Some(subject) = self.subject() {
+            let token = gate.csrf.token(subject);
+            headers.insert(CSRF_TOKEN, upstream_side::HeaderValue::try_from(token).map_err(unfit)?);
+        }
+        if let Some(identity) = identity {
+            headers.insert(SignedIdentity::HEADER, identity.header.clone());
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();
+        headers.insert(DEADLINE_MS, u64::try_from(left).unwrap_or(u64::MAX).into());
+        Ok(Onward {
+            upstream,
+            method: self.request.method(),
+            target: self.request.uri().path_and_query().map_or("/", |target| target.as_str()),
+            headers,
+            limits: AnswerLimits { deadline: self.deadline, silence: gate.answer_silence, timeout: gate.answer_timeout },
+        })
+    }
+}
+
+/// Only who is not signed in needs a mark, and only a page can leave one.
+fn mark<'a>(request: &'a HttpRequest, credential: Credential<'_>) -> Result<Mark<'a>, Refusal> {
+    if credential != Credential::Nothing {
+        return Ok(Mark::None);
+    }
+    if let Some(mark) = cookies::visitor(request.headers().get_all(COOKIE).map(HeaderValue::as_bytes)) {
+        return Ok(Mark::Sent(mark));
+    }
+    if *request.method() == Method::GET && prefers_page(request) {
+        return cookies::new_visitor().map(Mark::New).map_err(|_unspecified| Refusal::NoRandomness);
+    }
+    Ok(Mark::None)
+}
+
+fn unfit(error: impl std::fmt::Display) -> Problem {
+    Problem::internal().because(error)
+}

@@ -1,0 +1,78 @@
+//! Bodies towards the upstream.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::world::{SOON, World, problem, received, status};
+
+fn with_small_limits(settings: &mut gateway::Settings) {
+    settings.http.body_bytes_max = 200_000;
+    settings.limits.body_grace_ms = 300;
+    settings.limits.body_timeout_ms = 600;
+}
+
+#[tokio::test]
+async fn bodies_arrive_as_they_were_sent() {
+    let world = World::signed_in("t").await;
+    for bytes in [1, 65_536, 65_537, 1_000_000] {
+        let sent = "x".repeat(bytes);
+        let answer = world.post("/tickets").bearer_auth("t").body(sent.clone()).send().await.unwrap();
+        let received = received(answer).await;
+        assert_eq!(received.body, sent);
+        assert_eq!(received.header("content-length").as_deref(), Some(bytes.to_string().as_str()));
+        assert_eq!(received.header("transfer-encoding"), None);
+    }
+    let pieces = (0..100).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'y'; 1000])));
+    let chunked = world.post("/tickets").bearer_auth("t").body(reqwest::Body::wrap_stream(stream::iter(pieces)));
+    let received = received(chunked.send().await.unwrap()).await;
+    assert_eq!(received.body, "y".repeat(100_000));
+    assert_eq!(received.header("transfer-encoding").as_deref(), Some("chunked"));
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused() {
+    let world = World::with(with_small_limits).await;
+    world.auth.sign_in("t");
+    let announced = world.post("/tickets").bearer_auth("t").body("x".repeat(200_001)).send().await.unwrap();
+    assert_eq!(problem(announced).await, "413 body-too-large");
+    let chunk = format!("{:x}\r\n{}\r\n", 50_000, "x".repeat(50_000));
+    let head = "POST /tickets HTTP/1.1\r\nHost: y\r\nAuthorization: Bearer t\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = world.raw(&format!("{head}{}", chunk.repeat(5))).await;
+    assert_eq!(status(&answer), "413", "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up() {
+    let world = World::with(with_small_limits).await;
+    world.auth.sign_in("t");
+    for length in ["1000", "100000"] {
+        let started = Instant::now();
+        let head = "POST /tickets HTTP/1.1\r\nHost: y\r\nAuthorization: Bearer t\r\n";
+        let answer = world.raw(&format!("{head}Content-Length: {length}\r\n\r\nhalf")).await;
+        assert_eq!(status(&answer), "408", "{answer}");
+        assert!(answer.contains("/problems/body-too-slow"), "{answer}");
+        assert!(started.elapsed() < SOON, "the connection is closed");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_no_end_of_a_body() {
+    let world = World::signed_in("t").await;
+    let address = world.address();
+    let half = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = "POST /tickets HTTP/1.1\r\nHost: y\r\nAuthorization: Bearer t\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(format!("{head}4\r\nhalf\r\n").as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let answer = tokio::task::spawn_blocking(half).await.unwrap();
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+}

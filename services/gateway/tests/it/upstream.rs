@@ -1,0 +1,258 @@
+//! HTTP servers behind the gateway.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use api::identity::{Identity, IdentityRequest, IdentityResponse, Revocation};
+use bytes::Bytes;
+use domain::{ClientId, PersonId, SessionId};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use testkit::identity::Signer;
+use tokio::sync::broadcast;
+
+/// What an upstream received, as it says itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Received {
+    pub(crate) upstream: String,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Received {
+    /// The values of a header, joined.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let values: Vec<_> = self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str()).collect();
+        if values.is_empty() { None } else { Some(values.join(" | ")) }
+    }
+}
+
+/// A running server.
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Upstream {
+    /// Starts a server that echoes requests, and misbehaves on request.
+    pub(crate) fn echo(name: &'static str) -> Self {
+        Self::start(bind(), move |config| {
+            config
+                .service(web::resource("/tickets/never").to(never))
+                .service(web::resource("/assets/never").to(never))
+                .service(web::resource("/tickets/pieces/{bytes}").to(pieces))
+                .service(web::resource("/tickets/whole/{bytes}").to(whole))
+                .service(web::resource("/tickets/broken").to(broken))
+                .service(web::resource("/tickets/headers").to(odd_headers))
+                .service(web::resource("/tickets/conflict").to(conflict))
+                .service(web::resource("/assets/app.js").to(asset))
+                .default_service(web::to(move |request, body| async move { echo(name, &request, &body) }));
+        })
+    }
+
+    /// Starts a server on a bound port.
+    pub(crate) fn start(socket: TcpListener, configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> Self {
+        let address = socket.local_addr().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let app = move || App::new().app_data(web::PayloadConfig::new(1 << 24)).configure(configure.clone());
+                let server = HttpServer::new(app).workers(1).disable_signals().listen(socket).unwrap().run();
+                sender.send(server.handle()).unwrap();
+                server.await.unwrap();
+            });
+        });
+        Self { address, handle: receiver.recv().unwrap() }
+    }
+
+    /// Where it is, for settings.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops at once: nobody answers at the address any more.
+    pub(crate) async fn stop(&self) {
+        self.handle.stop(false).await;
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
+
+/// A free port, bound.
+pub(crate) fn bind() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+fn echo(name: &'static str, request: &HttpRequest, body: &Bytes) -> HttpResponse {
+    let text = |value: &actix_web::http::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let received = Received {
+        upstream: name.to_owned(),
+        method: request.method().to_string(),
+        target: request.uri().to_string(),
+        headers: request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body: String::from_utf8_lossy(body).into_owned(),
+    };
+    HttpResponse::Ok().json(received)
+}
+
+async fn never() -> HttpResponse {
+    std::future::pending().await
+}
+
+async fn pieces(request: HttpRequest) -> HttpResponse {
+    let bytes: usize = request.match_info().query("bytes").parse().unwrap();
+    let pieces = (0..bytes.div_ceil(1000)).map(move |piece| {
+        Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1000.min(bytes - piece * 1000)]))
+    });
+    HttpResponse::Ok().streaming(futures_util::stream::iter(pieces))
+}
+
+async fn whole(request: HttpRequest) -> HttpResponse {
+    let bytes: usize = request.match_info().query("bytes").parse().unwrap();
+    HttpResponse::Ok().body(vec![b'x'; bytes])
+}
+
+async fn broken() -> HttpResponse {
+    let half = futures_util::stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("broken"))]);
+    HttpResponse::Ok().body(actix_web::body::SizedStream::new(100, half))
+}
+
+async fn odd_headers() -> HttpResponse {
+    HttpResponse::Ok()
+        .append_header(("server", "leaky/1.0"))
+        .append_header(("x-powered-by", "leaks"))
+        .append_header(("x-youtility-identity", "leaks"))
+        .append_header(("x-correlation-id", "theirs"))
+        .append_header(("keep-alive", "timeout=5"))
+        .append_header(("proxy-authenticate", "Basic"))
+        .append_header(("content-security-policy", "default-src *"))
+        .append_header(("x-frame-options", "ALLOWALL"))
+        .append_header(("set-cookie", "a=1; Path=/"))
+        .append_header(("set-cookie", "b=2; Path=/"))
+        .append_header(("x-kept", "yes"))
+        .body("odd")
+}
+
+async fn conflict() -> HttpResponse {
+    HttpResponse::Conflict().content_type("application/problem+json").body(r#"{"type":"/problems/ticket-move-refused"}"#)
+}
+
+async fn asset() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/javascript")
+        .append_header(("cache-control", "public, max-age=31536000, immutable"))
+        .body("1")
+}
+
+/// Auth, as far as the gateway speaks with it.
+#[derive(Clone)]
+pub(crate) struct Auth {
+    sessions: Arc<Mutex<BTreeMap<String, SessionId>>>,
+    revocations: broadcast::Sender<SessionId>,
+    questions: Arc<AtomicUsize>,
+}
+
+impl Auth {
+    pub(crate) fn new() -> Self {
+        Self { sessions: Arc::default(), revocations: broadcast::channel(16).0, questions: Arc::default() }
+    }
+
+    /// Starts a replica.
+    pub(crate) fn start(&self) -> Upstream {
+        let auth = self.clone();
+        Upstream::start(bind(), move |config| {
+            config
+                .app_data(web::Data::new(auth.clone()))
+                .service(web::resource("/internal/identity").route(web::post().to(exchange)))
+                .service(web::resource("/internal/revocations").route(web::get().to(revocations)))
+                .default_service(web::to(|request, body| async move { echo("auth", &request, &body) }));
+        })
+    }
+
+    /// Signs somebody in.
+    pub(crate) fn sign_in(&self, token: &str) -> SessionId {
+        let session = SessionId::generate();
+        self.sessions.lock().unwrap().insert(token.to_owned(), session);
+        session
+    }
+
+    /// Ends a session and says so.
+    pub(crate) fn revoke(&self, token: &str) {
+        let session = self.sessions.lock().unwrap().remove(token).unwrap();
+        self.revocations.send(session).unwrap();
+    }
+
+    /// Ends a session and says nothing.
+    pub(crate) fn revoke_silently(&self, token: &str) {
+        self.sessions.lock().unwrap().remove(token).unwrap();
+    }
+
+    /// How often the gateway asked who somebody is.
+    pub(crate) fn questions(&self) -> usize {
+        self.questions.load(Ordering::SeqCst)
+    }
+
+    /// How many gateways listen.
+    pub(crate) fn listeners(&self) -> usize {
+        self.revocations.receiver_count()
+    }
+}
+
+fn is_internal(request: &HttpRequest) -> bool {
+    request.headers().get(api::headers::INTERNAL_KEY).is_some_and(|key| key == testkit::INTERNAL_KEY)
+}
+
+async fn exchange(request: HttpRequest, body: Bytes, auth: web::Data<Auth>) -> HttpResponse {
+    auth.questions.fetch_add(1, Ordering::SeqCst);
+    assert!(request.headers().contains_key("x-correlation-id"));
+    if !is_internal(&request) {
+        return refuse("internal-only");
+    }
+    let asked: IdentityRequest = serde_json::from_slice(&body).unwrap();
+    let Some(session_id) = auth.sessions.lock().unwrap().get(&asked.token).copied() else {
+        return refuse("session-ended");
+    };
+    let identity = Identity { session_id, ..testkit::identity::of(ClientId::generate(), PersonId::generate(), &[]) };
+    let answer = IdentityResponse { identity: Signer::shared().token(&identity), session_id, expires_at: identity.exp };
+    HttpResponse::Ok().json(answer)
+}
+
+fn refuse(code: &str) -> HttpResponse {
+    let problem = api::Problem {
+        r#type: format!("/problems/{code}"),
+        title: "Unauthorized".to_owned(),
+        status: 401,
+        detail: String::new(),
+        instance: String::new(),
+        errors: Vec::new(),
+    };
+    HttpResponse::Unauthorized().content_type(api::problem::MEDIA_TYPE).json(problem)
+}
+
+async fn revocations(request: HttpRequest, auth: web::Data<Auth>) -> HttpResponse {
+    if !is_internal(&request) {
+        return refuse("internal-only");
+    }
+    let revoked = futures_util::stream::unfold(auth.revocations.subscribe(), |mut receiver| async {
+        receiver.recv().await.ok().map(|session| (Revocation { session_id: Some(session) }, receiver))
+    });
+    let ticks = tokio::time::interval(Duration::from_millis(50));
+    let beats = futures_util::stream::unfold(ticks, |mut ticks| async {
+        ticks.tick().await;
+        Some((Revocation::default(), ticks))
+    });
+    let lines = futures_util::stream::select(revoked.boxed_local(), beats.boxed_local())
+        .map(|revocation| Ok::<_, std::io::Error>(Bytes::from(serde_json::to_string(&revocation).unwrap() + "\n")));
+    HttpResponse::Ok().streaming(lines)
+}

@@ -1,0 +1,123 @@
+//! The question about the task queue: does it drain.
+
+use queue::Stats;
+
+use crate::database::{Kept, refused};
+use crate::finding::Finding;
+use crate::session::Connector;
+use crate::settings::TaskQueueSettings;
+
+/// Asks the queue for its figures.
+pub(crate) struct TaskQueueProbe {
+    asked: Kept,
+    limits: TaskQueueSettings,
+}
+
+impl TaskQueueProbe {
+    /// Connects at the first question.
+    pub(crate) fn new(connector: Connector, limits: TaskQueueSettings) -> Self {
+        Self { asked: Kept::new(connector), limits }
+    }
+
+    /// Asks.
+    pub(crate) async fn ask(&mut self) -> Finding {
+        let session = match self.asked.take().await {
+            Ok(session) => session,
+            Err(error) => return refused(&error),
+        };
+        match queue::stats(session.client()).await {
+            Ok(stats) => {
+                self.asked.put_back(session);
+                judge(&stats, self.limits)
+            }
+            Err(queue::Error::Postgres(error)) => refused(&error),
+            Err(_) => Finding::unhealthy("cannot be read"),
+        }
+    }
+}
+
+/// What the figures mean. The worst of it is said.
+fn judge(stats: &Stats, limits: TaskQueueSettings) -> Finding {
+    let oldest = stats.queues.iter().map(|queue| queue.oldest_age_seconds).fold(0.0, f64::max);
+    let dead_letters = stats.dead_letters();
+    let finding = if stats.workers_alive == 0 {
+        Finding::unhealthy("no worker is alive")
+    } else if oldest > limits.unhealthy_age_seconds {
+        Finding::unhealthy(format!("the oldest task waits for {oldest:.0} s"))
+    } else if oldest > limits.degraded_age_seconds {
+        Finding::degraded(format!("the oldest task waits for {oldest:.0} s"))
+    } else if dead_letters > 0 {
+        Finding::degraded(format!("{dead_letters} tasks were given up"))
+    } else if !stats.unknown_kinds.is_empty() {
+        Finding::degraded("tasks wait that no worker knows")
+    } else {
+        Finding::healthy("drains")
+    };
+    figures(finding, stats, oldest)
+}
+
+fn figures(finding: Finding, stats: &Stats, oldest: f64) -> Finding {
+    let ready: i64 = stats.queues.iter().map(|queue| queue.ready).sum();
+    let running: i64 = stats.queues.iter().map(|queue| queue.running).sum();
+    let finding = finding
+        .internal("ready", ready)
+        .internal("running", running)
+        .internal("oldest_age_seconds", oldest.round())
+        .internal("dead_letters", stats.dead_letters())
+        .internal("workers_alive", stats.workers_alive)
+        .internal("heartbeat_at", stats.heartbeat_at.map(|at| at.to_string()));
+    match serde_json::to_value(&stats.queues) {
+        Ok(queues) => finding.internal("queues", queues),
+        Err(_) => finding,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::health::HealthStatus;
+    use queue::{QueueStats, UnknownKind};
+
+    use super::*;
+
+    const LIMITS: TaskQueueSettings =
+        TaskQueueSettings { interval_ms: 1_000, degraded_age_seconds: 300.0, unhealthy_age_seconds: 3_600.0 };
+
+    fn stats(workers_alive: i64, oldest_age_seconds: f64, dead_letters: i64) -> Stats {
+        let queue = QueueStats {
+            name: "email".to_owned(),
+            paused: false,
+            ready: 1,
+            delayed: 0,
+            waiting: 0,
+            running: 0,
+            oldest_age_seconds,
+            dead_letters,
+        };
+        Stats { queues: vec![queue], unknown_kinds: vec![], workers_alive, heartbeat_at: None }
+    }
+
+    fn verdict(stats: &Stats) -> (HealthStatus, String) {
+        let finding = judge(stats, LIMITS);
+        (finding.status, finding.message)
+    }
+
+    #[test]
+    fn a_queue_without_workers_is_unhealthy_whatever_it_holds() {
+        assert_eq!(verdict(&stats(0, 0.0, 0)), (HealthStatus::Unhealthy, "no worker is alive".to_owned()));
+    }
+
+    #[test]
+    fn age_is_judged_by_its_limits() {
+        assert_eq!(verdict(&stats(1, 300.0, 0)).0, HealthStatus::Healthy);
+        assert_eq!(verdict(&stats(1, 301.0, 0)).0, HealthStatus::Degraded);
+        assert_eq!(verdict(&stats(1, 3_601.0, 0)).0, HealthStatus::Unhealthy);
+    }
+
+    #[test]
+    fn a_dead_letter_or_an_unknown_kind_degrades() {
+        assert_eq!(verdict(&stats(1, 0.0, 2)), (HealthStatus::Degraded, "2 tasks were given up".to_owned()));
+        let mut unknown = stats(1, 0.0, 0);
+        unknown.unknown_kinds = vec![UnknownKind { kind: "old".to_owned(), tasks: 1 }];
+        assert_eq!(verdict(&unknown).0, HealthStatus::Degraded);
+    }
+}

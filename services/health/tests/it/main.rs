@@ -1,0 +1,7 @@
+//! The health service against a real database, real sockets, and the real binary.
+#![cfg(test)]
+
+mod answers;
+mod binary;
+mod faults;
+mod stage;

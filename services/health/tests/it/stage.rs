@@ -1,0 +1,125 @@
+//! A running health service and what it asks.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use api::health::HealthReport;
+use health::Settings;
+use reqwest::StatusCode;
+use service::{HttpClientSettings, Running};
+use testkit::Database;
+
+/// Nothing is known of this address, and nothing listens there.
+pub(crate) const NOWHERE: &str = "127.0.0.1:1";
+
+/// How long a test waits for something to show.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A running health service.
+pub(crate) struct Health {
+    pub(crate) running: Running,
+    http: reqwest::Client,
+    base: String,
+}
+
+/// The settings of a health service that asks a database and nobody else.
+pub(crate) fn env(db: &Database) -> Vec<(String, String)> {
+    let mut env = db.env("health");
+    let fixed = [
+        ("PROCESS__ENVIRONMENT", "development"),
+        ("PROCESS__DRAIN_DELAY_MS", "0"),
+        ("HTTP__BIND", "127.0.0.1:0"),
+        ("PROBE__INTERVAL_MS", "50"),
+        ("PROBE__TIME_LIMIT_MS", "5000"),
+        ("PROBE__STALE_AFTER_MS", "30000"),
+        ("HTTP_CLIENT__TIMEOUT_MS", "5000"),
+        ("TASK_QUEUE__INTERVAL_MS", "50"),
+        ("BROKER__HOST", ""),
+    ];
+    env.extend(fixed.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned())));
+    for name in ["GATEWAY", "AUTH", "WEB", "WORKER", "MQTT_BRIDGE"] {
+        env.push((format!("YOUTILITY_SERVICES__{name}__URL"), String::new()));
+    }
+    env
+}
+
+/// The same with some settings changed.
+pub(crate) fn env_with(db: &Database, changes: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut env = env(db);
+    for (key, value) in changes {
+        let key = format!("YOUTILITY_{key}");
+        env.retain(|(known, _)| *known != key);
+        env.push((key, (*value).to_owned()));
+    }
+    env
+}
+
+impl Health {
+    pub(crate) async fn start(env: Vec<(String, String)>) -> Self {
+        let settings: Settings = service::load_settings(&health::about(), &[], env).unwrap();
+        let running = service::spawn(health::about(), settings, health::start).await.unwrap();
+        let client =
+            HttpClientSettings { connect_timeout_ms: 1_000, timeout_ms: 10_000, idle_connections_max: 1 };
+        let base = format!("http://{}", running.address.unwrap());
+        Self { running, http: service::http_client(&client).unwrap(), base }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    pub(crate) async fn report(&self) -> (StatusCode, HealthReport) {
+        let (status, text) = self.get("/health/").await;
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
+    /// Waits for a report that satisfies a condition.
+    pub(crate) async fn report_where(
+        &self,
+        what: &str,
+        wanted: impl Fn(&HealthReport) -> bool,
+    ) -> (StatusCode, HealthReport) {
+        let said = RefCell::new(String::new());
+        testkit::wait_until(what, PATIENCE, async || {
+            let (status, report) = self.report().await;
+            let messages: Vec<String> =
+                report.checks.iter().map(|(name, check)| format!("{name}: {}", check.message)).collect();
+            // A test that waits in vain shows what it saw on the way.
+            if said.replace(messages.join(", ")) != messages.join(", ") {
+                println!("while waiting for {what}: {}", messages.join(", "));
+            }
+            wanted(&report).then_some((status, report))
+        })
+        .await
+    }
+}
+
+/// Where something listens that takes connections and never says a word: what a stopped process looks like.
+pub(crate) fn silent_listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// Something that answers what is said to it, once per connection, until the tests end.
+pub(crate) fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> SocketAddr {
+    let (listener, address) = silent_listener();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut said = [0; 1024];
+            let length = stream.read(&mut said).unwrap_or(0);
+            // The asker may have given up: that is its affair.
+            drop(stream.write_all(&answer(&said[..length])));
+        }
+    });
+    address
+}
+
+/// An HTTP answer.
+pub(crate) fn http(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
+}

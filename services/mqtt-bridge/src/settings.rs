@@ -1,0 +1,148 @@
+//! The settings of the bridge.
+
+use std::time::Duration;
+
+use domain::Secret;
+use serde::{Deserialize, Serialize};
+use service::{Mistakes, ProcessSettings};
+use store::DatabaseSettings;
+
+/// Everything the bridge can be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// The broker.
+    pub broker: BrokerSettings,
+    /// How messages are written.
+    pub batch: BatchSettings,
+}
+
+/// How the connection to the broker is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BrokerTls {
+    /// Not at all.
+    Disable,
+    /// By TLS, with the broker's certificate and name checked.
+    Verify,
+}
+
+/// Where the broker is and how to hold a session with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Protection of the connection.
+    pub tls: BrokerTls,
+    /// Authorities to trust; empty means those of the operating system.
+    pub ca_file: String,
+    /// Our account.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+    /// The name of our session, kept over restarts.
+    pub client_id: String,
+    /// How long the broker keeps the session without us.
+    pub session_expiry_seconds: u32,
+    /// How often the connection is probed.
+    pub keep_alive_seconds: u16,
+    /// How long connecting may take.
+    pub connect_timeout_seconds: u64,
+    /// Unacknowledged messages the broker may send.
+    pub receive_maximum: u16,
+    /// The largest packet we read.
+    pub packet_bytes_max: u32,
+    /// Messages held in memory at most.
+    pub queue_messages_max: usize,
+    /// Bytes of payload held in memory at most.
+    pub queue_bytes_max: usize,
+    /// The first wait before connecting again.
+    pub reconnect_delay_min_ms: u64,
+    /// The longest wait before connecting again.
+    pub reconnect_delay_max_ms: u64,
+    /// Answers under way at most.
+    pub answers_in_flight_max: u16,
+    /// How long answers may go without any acknowledgement.
+    pub answer_timeout_ms: u64,
+    /// How long the broker keeps an answer.
+    pub answer_expiry_seconds: u32,
+}
+
+impl BrokerSettings {
+    /// How often the connection is probed.
+    pub(crate) fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_seconds.into())
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.secret("broker.password", &self.password);
+        if self.client_id.is_empty() {
+            mistakes.add("broker.client_id", "name the session");
+        }
+        mistakes.range("broker.keep_alive_seconds", self.keep_alive_seconds, 5..=3600);
+        mistakes.range("broker.connect_timeout_seconds", self.connect_timeout_seconds, 1..=60);
+        mistakes.range("broker.receive_maximum", self.receive_maximum, 1..=u16::MAX);
+        mistakes.range("broker.packet_bytes_max", self.packet_bytes_max, 1024..=268_435_455);
+        mistakes.range(
+            "broker.queue_messages_max",
+            self.queue_messages_max,
+            self.receive_maximum.into()..=1_000_000,
+        );
+        mistakes.range("broker.queue_bytes_max", self.queue_bytes_max, 1024..=1 << 32);
+        mistakes.range(
+            "broker.reconnect_delay_max_ms",
+            self.reconnect_delay_max_ms,
+            self.reconnect_delay_min_ms..=600_000,
+        );
+        mistakes.range("broker.answers_in_flight_max", self.answers_in_flight_max, 1..=u16::MAX);
+        mistakes.range("broker.answer_timeout_ms", self.answer_timeout_ms, 1..=600_000);
+    }
+}
+
+/// How messages are gathered and written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSettings {
+    /// Messages in one batch at most.
+    pub messages_max: usize,
+    /// Bytes of payload in one batch, about.
+    pub bytes_max: usize,
+    /// The first wait after the database failed.
+    pub retry_delay_min_ms: u64,
+    /// The longest wait after the database failed.
+    pub retry_delay_max_ms: u64,
+    /// Unreadable messages kept for each topic and hour.
+    pub dead_letters_per_hour_max: u32,
+}
+
+impl BatchSettings {
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("batch.messages_max", self.messages_max, 1..=100_000);
+        mistakes.range("batch.bytes_max", self.bytes_max, 1..=1 << 30);
+        mistakes.range(
+            "batch.retry_delay_max_ms",
+            self.retry_delay_max_ms,
+            self.retry_delay_min_ms..=600_000,
+        );
+    }
+}
+
+impl service::Settings for Settings {
+    fn process(&self) -> &ProcessSettings {
+        &self.process
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.secret("database.password", &self.database.password);
+        self.database.check(|key, advice| mistakes.add(format!("database.{key}"), advice));
+        self.broker.check(mistakes);
+        self.batch.check(mistakes);
+    }
+}

@@ -1,0 +1,9 @@
+//! The bridge between a real broker and a real database.
+#![cfg(test)]
+
+mod broker_rules;
+mod faults;
+mod flow;
+mod poison;
+mod process;
+mod world;

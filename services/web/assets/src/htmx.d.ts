@@ -1,0 +1,2 @@
+// What app.ts takes from htmx is loaded for its effects only.
+declare module "htmx.org/dist/*";

@@ -1,0 +1,59 @@
+//! From what the store reads to what the contract promises.
+
+use api::person::PersonChoice;
+use api::site::SiteChoice;
+use api::ticket::{Ticket, TicketEvent, TicketRow};
+use app::ticket::{Details, ListedTicket, TicketHistoryEntry};
+
+/// A row of the list.
+pub(crate) fn row(listed: ListedTicket) -> TicketRow {
+    TicketRow {
+        id: listed.id,
+        number: listed.number,
+        title: listed.title.to_string(),
+        state: listed.state,
+        priority: listed.priority,
+        site_name: listed.site_name,
+        assignee_name: listed.assignee_name,
+        created_at: listed.created_at,
+    }
+}
+
+/// A ticket with its history.
+pub(crate) fn ticket(Details { named, history }: Details) -> Ticket {
+    let ticket = named.ticket;
+    Ticket {
+        id: ticket.id,
+        number: ticket.number,
+        site_id: ticket.site_id,
+        site_name: named.site_name,
+        title: ticket.title.to_string(),
+        description: ticket.description.to_string(),
+        state: ticket.state,
+        next_states: ticket.state.next().to_vec(),
+        priority: ticket.priority,
+        source: ticket.source,
+        assignee_id: ticket.assignee_id,
+        assignee_name: named.assignee_name,
+        group_name: named.group_name,
+        correlation_id: ticket.correlation_id,
+        version: ticket.version,
+        created_at: ticket.created_at,
+        updated_at: ticket.updated_at,
+        history: history.into_iter().map(event).collect(),
+    }
+}
+
+fn event(entry: TicketHistoryEntry) -> TicketEvent {
+    TicketEvent { kind: entry.kind, person_name: entry.person_name, detail: entry.detail, at: entry.at }
+}
+
+/// A choice of people.
+pub(crate) fn person(person: &app::person::PersonChoice) -> PersonChoice {
+    PersonChoice { id: person.id, label: format!("{} ({})", person.name, person.code) }
+}
+
+/// A choice of sites.
+pub(crate) fn site(site: &app::site::Site) -> SiteChoice {
+    SiteChoice { id: site.id, label: format!("{} ({})", site.name, site.code) }
+}

@@ -1,0 +1,46 @@
+//! Where a page of a list begins, as text a client hands back unread.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::TicketId;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// The place after a row: its time to the microsecond, then its id.
+pub(crate) fn encode(at: Timestamp, id: TicketId) -> String {
+    let mut bytes = [0; 24];
+    let (time, rest) = bytes.split_at_mut(8);
+    time.copy_from_slice(&at.as_microsecond().to_be_bytes());
+    rest.copy_from_slice(id.as_uuid().as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The place a cursor names; `None` when it is none of ours.
+pub(crate) fn decode(text: &str) -> Option<(Timestamp, TicketId)> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (time, rest) = bytes.split_first_chunk::<8>()?;
+    let id = Uuid::from_slice(rest).ok()?;
+    let at = Timestamp::from_microsecond(i64::from_be_bytes(*time)).ok()?;
+    Some((at, TicketId::from_uuid(id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_went() {
+        let at: Timestamp = "2030-01-01T12:34:56.789012Z".parse().unwrap();
+        let id = TicketId::generate();
+        assert_eq!(decode(&encode(at, id)), Some((at, id)));
+    }
+
+    #[test]
+    fn what_is_no_cursor_names_no_place() {
+        for text in
+            ["", "abc", "!!!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "////////////////////////////////"]
+        {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
+}

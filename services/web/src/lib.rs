@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod assets;
+mod auth;
+mod bundle;
+mod contract;
+mod cursor;
+mod filter;
+mod frame;
+mod pages;
+mod problems;
+mod refusal;
+mod rest;
+mod routes;
+mod settings;
+mod state;
+mod view;
+mod words;
+
+use actix_web::web::Data;
+use service::{About, Context, Process};
+
+pub use settings::{LookupSettings, Settings, UpstreamSettings};
+
+use crate::state::State;
+
+/// What this binary knows about itself.
+pub fn about() -> About {
+    service::about!()
+}
+
+/// Builds web: pages and REST API over the use cases.
+#[expect(clippy::unused_async, reason = "`service::run` awaits it")]
+pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
+    store::describe_metrics();
+    let trust = Data::new(ctx.settings.trust.open()?);
+    let state = State::open(&ctx)?;
+    let store = state.store.clone();
+    ctx.readiness.add("database", move || {
+        let store = store.clone();
+        async move { store.check().await.map_err(|error| error.to_string()) }
+    });
+    let state = Data::new(state);
+    Process::new(&ctx).serve(&ctx.settings.http, move |config| {
+        config.app_data(trust.clone()).app_data(state.clone());
+        routes::configure(config);
+    })
+}

@@ -1,0 +1,7 @@
+//! Pages of tickets.
+
+pub(crate) mod assignee;
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod list;
+pub(crate) mod show;

@@ -1,0 +1,70 @@
+//! The settings of web; `default.toml` documents every key.
+
+use anyhow::{Context as _, ensure};
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use service::{HttpClientSettings, HttpSettings, Mistakes, ProcessSettings, TrustSettings};
+use store::DatabaseSettings;
+
+/// All sections.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// The listener for requests.
+    pub http: HttpSettings,
+    /// Calls to auth.
+    pub http_client: HttpClientSettings,
+    /// Whom to believe.
+    pub trust: TrustSettings,
+    /// Where the data is.
+    pub database: DatabaseSettings,
+    /// The other processes.
+    pub upstreams: UpstreamSettings,
+    /// Sizes of look-ups.
+    pub lookups: LookupSettings,
+}
+
+/// `[upstreams]`: the other processes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamSettings {
+    /// Where auth answers, such as `http://auth:7101`.
+    pub auth: String,
+}
+
+impl UpstreamSettings {
+    /// The address at which auth makes and ends sessions.
+    pub(crate) fn sessions(&self) -> anyhow::Result<Url> {
+        let base = Url::parse(&self.auth).context("reading upstreams.auth")?;
+        ensure!(matches!(base.scheme(), "http" | "https"), "upstreams.auth is not an HTTP address");
+        base.join("/api/v1/session").context("joining upstreams.auth and the path of sessions")
+    }
+}
+
+/// `[lookups]`: sizes of look-ups.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LookupSettings {
+    /// Choices a look-up of people answers with at most.
+    pub people_max: u16,
+}
+
+impl service::Settings for Settings {
+    fn process(&self) -> &ProcessSettings {
+        &self.process
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        self.http.check(mistakes);
+        self.http_client.check(mistakes);
+        self.trust.check(mistakes);
+        self.database.check(|key, what| mistakes.add(format!("database.{key}"), what));
+        mistakes.secret("database.password", &self.database.password);
+        if self.upstreams.sessions().is_err() {
+            mistakes.add("upstreams.auth", "name it as http://host:port or https://host:port");
+        }
+        mistakes.range("lookups.people_max", self.lookups.people_max, 1..=app::person::CHOICES_MAX);
+    }
+}

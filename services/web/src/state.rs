@@ -1,0 +1,43 @@
+//! What handlers share: cheap clones, nothing locked.
+
+use actix_web::web::Data;
+use domain::Secret;
+use reqwest::{Client, Url};
+use service::{Clock, Context};
+use store::Store;
+
+use crate::settings::{LookupSettings, Settings};
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct State {
+    /// Where the data is.
+    pub(crate) store: Store,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Sizes of look-ups.
+    pub(crate) lookups: LookupSettings,
+    /// Calls to auth.
+    pub(crate) http: Client,
+    /// Where auth makes and ends sessions.
+    pub(crate) sessions: Url,
+    /// Vouches towards auth for the client's address.
+    pub(crate) internal_key: Secret,
+}
+
+/// How handlers take it.
+pub(crate) type Shared = Data<State>;
+
+impl State {
+    /// Builds the state from settings.
+    pub(crate) fn open(ctx: &Context<Settings>) -> anyhow::Result<Self> {
+        Ok(Self {
+            store: Store::new(&ctx.settings.database, ctx.about.name)?,
+            clock: ctx.clock.clone(),
+            lookups: ctx.settings.lookups.clone(),
+            http: service::http_client(&ctx.settings.http_client)?,
+            sessions: ctx.settings.upstreams.sessions()?,
+            internal_key: ctx.settings.trust.internal_key.clone(),
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! What states, priorities and events are called on a page, and which icon stands beside the words.
+
+use domain::ticket::{TicketEventKind, TicketPriority, TicketSource, TicketState};
+
+/// Label, icon and style of a value; the label alone says everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    /// Names the style, such as `on_hold`.
+    pub(crate) key: &'static str,
+    /// Names the icon in `templates/icons.html`.
+    pub(crate) icon: &'static str,
+    /// What a reader sees.
+    pub(crate) label: &'static str,
+}
+
+const fn words(key: &'static str, icon: &'static str, label: &'static str) -> Words {
+    Words { key, icon, label }
+}
+
+/// A value a page shows in words.
+pub(crate) trait Worded: Copy {
+    /// Its words.
+    fn words(self) -> Words;
+}
+
+impl Worded for TicketState {
+    fn words(self) -> Words {
+        match self {
+            Self::New => words("new", "state-new", "New"),
+            Self::Open => words("open", "state-open", "Open"),
+            Self::OnHold => words("on_hold", "state-on_hold", "On hold"),
+            Self::Resolved => words("resolved", "state-resolved", "Resolved"),
+            Self::Closed => words("closed", "state-closed", "Closed"),
+            Self::Cancelled => words("cancelled", "state-cancelled", "Cancelled"),
+        }
+    }
+}
+
+impl Worded for TicketPriority {
+    fn words(self) -> Words {
+        match self {
+            Self::Low => words("low", "priority-low", "Low"),
+            Self::Medium => words("medium", "priority-medium", "Medium"),
+            Self::High => words("high", "priority-high", "High"),
+        }
+    }
+}
+
+impl Worded for TicketSource {
+    fn words(self) -> Words {
+        match self {
+            Self::Person => words("person", "event-assigned", "A person"),
+            Self::Alarm => words("alarm", "alert", "An alarm rule"),
+        }
+    }
+}
+
+impl Worded for TicketEventKind {
+    fn words(self) -> Words {
+        match self {
+            Self::Created => words("created", "plus", "raised the ticket"),
+            Self::Moved => words("moved", "event-moved", "moved the ticket"),
+            Self::Commented => words("commented", "event-commented", "commented"),
+            Self::Assigned => words("assigned", "event-assigned", "assigned the ticket"),
+            Self::Escalated => words("escalated", "event-escalated", "escalated the ticket"),
+            Self::Mailed => words("mailed", "event-mailed", "sent mail"),
+        }
+    }
+}
+
+/// A button that moves a ticket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    /// Where the ticket goes.
+    pub(crate) to: TicketState,
+    /// What the button says.
+    pub(crate) label: &'static str,
+    /// How the button looks, beside `button`.
+    pub(crate) class: &'static str,
+}
+
+impl Step {
+    /// The button from one state to another.
+    pub(crate) fn between(from: TicketState, to: TicketState) -> Self {
+        let (label, class) = match (from, to) {
+            (TicketState::New, TicketState::Open) => ("Start work", " is-primary"),
+            (TicketState::OnHold, TicketState::Open) => ("Resume work", " is-primary"),
+            (_, TicketState::Open) => ("Reopen", ""),
+            (_, TicketState::OnHold) => ("Put on hold", ""),
+            (TicketState::Open, TicketState::Resolved) => ("Resolve", " is-primary"),
+            (_, TicketState::Resolved) => ("Resolve", ""),
+            (_, TicketState::Closed) => ("Close", " is-primary"),
+            (_, TicketState::Cancelled) => ("Cancel ticket", " is-grave"),
+            (_, TicketState::New) => ("Make new again", ""),
+        };
+        Self { to, label, class }
+    }
+}

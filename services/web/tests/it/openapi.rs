@@ -1,0 +1,51 @@
+//! The OpenAPI document and what the server does.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+
+use crate::harness::{Web, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_lists_exactly_the_served_operations() {
+    let web = Web::start().await;
+    let request = web.ask(Method::GET, "/api/v1/openapi.json", None);
+    let (_, document) = json(request.send().await.unwrap()).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let described: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().unwrap().keys();
+            methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let source = include_str!("../../src/routes.rs");
+    let served: BTreeSet<(String, String)> = source
+        .split("web::resource(\"")
+        .skip(1)
+        .filter(|text| text.starts_with("/api/v1/") && !text.starts_with("/api/v1/openapi.json"))
+        .flat_map(|text| {
+            let path = text.split('"').next().unwrap().to_owned();
+            let used =
+                [(".get(", "GET"), (".post(", "POST")].into_iter().filter(|(call, _)| text.contains(call));
+            used.map(|(_, method)| (method.to_owned(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(described, served);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reference_in_the_document_leads_somewhere() {
+    let web = Web::start().await;
+    let request = web.ask(Method::GET, "/api/v1/openapi.json", None);
+    let (_, document) = json(request.send().await.unwrap()).await;
+    let text = document.to_string();
+    let references: BTreeSet<&str> =
+        text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(references.len() >= 4, "{references:?}");
+    for reference in references {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}

@@ -1,0 +1,159 @@
+//! Every address, tried by nobody, by somebody without the right, and by another tenant.
+
+use std::collections::BTreeSet;
+
+use domain::{Capability, TicketId};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::harness::{Web, urlencoded};
+
+/// What a caller must have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing: the address is public.
+    Nothing,
+    /// To be signed in.
+    SignIn,
+    /// `TICKETS_READ`.
+    Read,
+    /// `TICKETS_WRITE`.
+    Write,
+}
+
+const ROUTES: &[(&str, &str, Needs)] = &[
+    ("GET", "/assets/{file}", Needs::Nothing),
+    ("GET", "/login", Needs::Nothing),
+    ("POST", "/login", Needs::Nothing),
+    ("GET", "/problems/{code}", Needs::Nothing),
+    ("GET", "/", Needs::SignIn),
+    ("POST", "/logout", Needs::SignIn),
+    ("GET", "/tickets", Needs::Read),
+    ("POST", "/tickets", Needs::Write),
+    ("GET", "/tickets/new", Needs::Write),
+    ("GET", "/tickets/{id}", Needs::Read),
+    ("POST", "/tickets/{id}/state", Needs::Write),
+    ("POST", "/tickets/{id}/comments", Needs::Write),
+    ("GET", "/api/v1/openapi.json", Needs::Nothing),
+    ("GET", "/api/v1/tickets", Needs::Read),
+    ("POST", "/api/v1/tickets", Needs::Write),
+    ("GET", "/api/v1/tickets/{id}", Needs::Read),
+    ("POST", "/api/v1/tickets/{id}/state", Needs::Write),
+    ("POST", "/api/v1/tickets/{id}/comments", Needs::Write),
+    ("GET", "/api/v1/people/lookup", Needs::Read),
+    ("GET", "/api/v1/sites", Needs::Read),
+];
+
+/// A well-formed request for a route about a ticket.
+async fn try_route(
+    web: &Web,
+    (method, path): (&str, &str),
+    ticket: TicketId,
+    who: Option<&api::Identity>,
+) -> StatusCode {
+    let method: Method = method.parse().unwrap();
+    let request = web.ask(method.clone(), &path.replace("{id}", &ticket.to_string()), who);
+    let site = domain::SiteId::generate();
+    let request = match (method == Method::POST, path) {
+        (false, _) => request,
+        (true, "/api/v1/tickets") => {
+            request.json(&json!({"site_id": site, "title": "Leak", "priority": "LOW"}))
+        }
+        (true, "/api/v1/tickets/{id}/state") => request.json(&json!({"state": "OPEN", "version": 1})),
+        (true, "/api/v1/tickets/{id}/comments") => request.json(&json!({"text": "Seen"})),
+        (true, "/tickets/{id}/state") => urlencoded(request, &[("state", "OPEN"), ("version", "1")]),
+        (true, "/tickets/{id}/comments") => {
+            urlencoded(request, &[("key", TicketId::generate().to_string().as_str()), ("text", "Seen")])
+        }
+        (true, "/tickets") => {
+            let (key, site) = (TicketId::generate().to_string(), site.to_string());
+            urlencoded(
+                request,
+                &[("key", key.as_str()), ("title", "Leak"), ("site_id", &site), ("priority", "LOW")],
+            )
+        }
+        (true, _) => urlencoded(request, &[("", "")]),
+    };
+    request.send().await.unwrap().status()
+}
+
+#[test]
+fn the_table_below_covers_every_route() {
+    let source = include_str!("../../src/routes.rs");
+    let served: BTreeSet<(String, String)> = source
+        .split("web::resource(\"")
+        .skip(1)
+        .flat_map(|text| {
+            let path = text.split('"').next().unwrap().to_owned();
+            let methods = [(".get(", "GET"), (".post(", "POST")];
+            let used = methods.into_iter().filter(|(call, _)| text.contains(call));
+            used.map(|(_, method)| (method.to_owned(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let tried = ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(served, tried);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_past_public_addresses() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let ticket = web.db.ticket(tenant.client, tenant.site).await;
+    for (method, path, _) in ROUTES.iter().filter(|(_, _, needs)| *needs != Needs::Nothing) {
+        let status = try_route(&web, (method, path), ticket, None).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_capability_is_a_403() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let ticket = web.db.ticket(tenant.client, tenant.site).await;
+    let without_read = tenant.with(&[Capability::Web, Capability::TicketsWrite]);
+    let without_write = tenant.with(&[Capability::Web, Capability::TicketsRead]);
+    for (method, path, needs) in ROUTES {
+        let who = match needs {
+            Needs::Nothing | Needs::SignIn => continue,
+            Needs::Read => &without_read,
+            Needs::Write => &without_write,
+        };
+        let status = try_route(&web, (method, path), ticket, Some(who)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
+    }
+    assert_eq!(web.count("select count(*) from ticket").await, 1);
+    assert_eq!(web.count("select count(*) from ticket_event").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_ticket_is_not_there() {
+    let web = Web::start().await;
+    let (acme, other) = (web.tenant("ACME").await, web.tenant("OTHER").await);
+    let ticket = web.db.ticket(acme.client, acme.site).title("Secret of ACME").await;
+    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| path.contains("{id}")) {
+        let status = try_route(&web, (method, path), ticket, Some(&other.somebody())).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    let (_, list) = web.get("/api/v1/tickets", &other.somebody()).await;
+    assert_eq!(list, json!({"items": []}));
+    let (_, page) = web.page("/tickets", &other.somebody()).await;
+    assert!(!page.contains("Secret of ACME"));
+    assert_eq!(web.count("select count(*) from ticket_event").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_at_a_site_out_of_scope_is_not_there() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let annex = web.db.site(tenant.client, "ANNEX").await;
+    let ticket = web.db.ticket(tenant.client, tenant.site).await;
+    let elsewhere = tenant.at(&[annex]);
+    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| path.contains("{id}")) {
+        let status = try_route(&web, (method, path), ticket, Some(&elsewhere)).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    let (_, list) = web.get("/api/v1/tickets", &elsewhere).await;
+    assert_eq!(list, json!({"items": []}));
+    let (_, sites) = web.get("/api/v1/sites", &elsewhere).await;
+    assert_eq!(sites["items"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,149 @@
+//! Hands mails to the relay. Nothing else in the product speaks SMTP.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use domain::CorrelationId;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::response::Category;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use uuid::Uuid;
+
+use crate::settings::{MailSettings, MailTls};
+
+/// A mail before it has an envelope.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    /// The task that sends it; every attempt carries the same Message-ID.
+    pub(crate) task_id: Uuid,
+    /// What started it.
+    pub(crate) correlation_id: CorrelationId,
+    /// To whom, all in one mail.
+    pub(crate) to: Vec<Mailbox>,
+    /// One line.
+    pub(crate) subject: String,
+    /// As plain text.
+    pub(crate) text: String,
+    /// As HTML.
+    pub(crate) html: String,
+}
+
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The mail cannot be written.
+    #[error("the mail cannot be written")]
+    Unwritable(#[source] lettre::error::Error),
+    /// The relay refused this mail for good.
+    #[error("the mail relay refused the mail for good")]
+    Refused(#[source] lettre::transport::smtp::Error),
+    /// The relay is away, busy, or does not let us in; another time may do.
+    #[error("the mail relay did not take the mail")]
+    PutOff(#[source] lettre::transport::smtp::Error),
+    /// The relay took too long; it may still have taken the mail.
+    #[error("the mail relay took too long")]
+    TimedOut,
+}
+
+impl SendError {
+    /// Whether another attempt is useless.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Unwritable(_) | Self::Refused(_) => true,
+            Self::PutOff(_) | Self::TimedOut => false,
+        }
+    }
+
+    /// The relay's answer, when there was one.
+    pub(crate) fn status(&self) -> Option<String> {
+        match self {
+            Self::Refused(error) | Self::PutOff(error) => error.status().map(|code| code.to_string()),
+            Self::Unwritable(_) | Self::TimedOut => None,
+        }
+    }
+}
+
+/// The connections to the relay.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+    limit: Duration,
+}
+
+impl Mailer {
+    /// Prepares the connections; none is made before the first mail.
+    pub(crate) fn new(settings: &MailSettings) -> Result<Self> {
+        let timeout = Duration::from_millis(settings.timeout_ms);
+        let pool = PoolConfig::new()
+            .max_size(settings.connections_max)
+            .idle_timeout(Duration::from_millis(settings.idle_timeout_ms));
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
+            .port(settings.port)
+            .tls(tls(settings)?)
+            .timeout(Some(timeout))
+            .pool_config(pool);
+        if !settings.username.is_empty() {
+            let password = settings.password.expose().to_owned();
+            builder = builder.credentials(Credentials::new(settings.username.clone(), password));
+        }
+        Ok(Self {
+            transport: builder.build(),
+            from: settings.from.parse().context("reading mail.from")?,
+            reply_to: settings.reply_to()?,
+            // A conversation has about six steps.
+            limit: timeout * 6,
+        })
+    }
+
+    /// Sends a mail; `Ok` means that the relay has taken responsibility for it.
+    pub(crate) async fn send(&self, mail: Mail) -> Result<(), SendError> {
+        let message = self.write(mail).map_err(SendError::Unwritable)?;
+        let Ok(outcome) = tokio::time::timeout(self.limit, self.transport.send(message)).await else {
+            return Err(SendError::TimedOut);
+        };
+        outcome.map(drop).map_err(|error| {
+            if refuses_the_mail(&error) { SendError::Refused(error) } else { SendError::PutOff(error) }
+        })
+    }
+
+    fn write(&self, mail: Mail) -> Result<Message, lettre::error::Error> {
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .message_id(Some(format!("<{}@{}>", mail.task_id, self.from.email.domain())))
+            .subject(mail.subject)
+            .raw_header(header("X-Correlation-ID", mail.correlation_id.to_string()))
+            .raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
+        if let Some(reply_to) = &self.reply_to {
+            builder = builder.reply_to(reply_to.clone());
+        }
+        for recipient in mail.to {
+            builder = builder.to(recipient);
+        }
+        builder.multipart(MultiPart::alternative_plain_html(mail.text, mail.html))
+    }
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
+
+fn tls(settings: &MailSettings) -> Result<Tls> {
+    let parameters = || TlsParameters::new(settings.host.clone()).context("setting up TLS to the mail relay");
+    Ok(match settings.tls {
+        MailTls::None => Tls::None,
+        MailTls::Starttls => Tls::Required(parameters()?),
+        MailTls::Tls => Tls::Wrapper(parameters()?),
+    })
+}
+
+/// Whether the answer speaks of this mail or its recipients (55x). The other permanent answers (no sign-in, command not
+/// known) speak of how we are set up: after a correction the same mail goes through.
+fn refuses_the_mail(error: &lettre::transport::smtp::Error) -> bool {
+    error.is_permanent() && error.status().is_some_and(|code| code.category == Category::MailSystem)
+}

@@ -1,0 +1,197 @@
+//! The settings of the worker.
+
+use anyhow::{Context, Result};
+use app::upkeep::Retention;
+use domain::Secret;
+use lettre::message::Mailbox;
+use queue::EngineSettings;
+use serde::{Deserialize, Serialize};
+use service::{Mistakes, ProcessSettings};
+use store::DatabaseSettings;
+
+/// Everything the worker can be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// The engine that runs tasks.
+    pub queue: EngineSettings,
+    /// The mail relay and what mails say.
+    pub mail: MailSettings,
+    /// Limits and times of the tasks.
+    pub tasks: TaskSettings,
+    /// How long rows are kept.
+    pub retention: RetentionSettings,
+}
+
+/// How the connection to the relay is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// Not at all.
+    None,
+    /// By an upgrade at the start of the conversation, or no conversation.
+    Starttls,
+    /// From the first byte.
+    Tls,
+}
+
+/// The mail relay and what mails say.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSettings {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Protection of the connection.
+    pub tls: MailTls,
+    /// Our account; empty signs in nowhere.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+    /// Whom mails come from.
+    pub from: String,
+    /// Where answers go; empty means the sender.
+    pub reply_to: String,
+    /// Where people reach the web pages.
+    pub public_url: String,
+    /// How long one step may take.
+    pub timeout_ms: u64,
+    /// Connections at most.
+    pub connections_max: u32,
+    /// How long an idle connection is kept.
+    pub idle_timeout_ms: u64,
+}
+
+impl MailSettings {
+    /// Where answers go, if not to the sender.
+    pub(crate) fn reply_to(&self) -> Result<Option<Mailbox>> {
+        let parse = || self.reply_to.parse().context("reading mail.reply_to");
+        if self.reply_to.is_empty() { Ok(None) } else { parse().map(Some) }
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        if self.from.parse::<Mailbox>().is_err() {
+            mistakes.add("mail.from", "use an address such as `Youtility <mail@example.com>`");
+        }
+        if self.reply_to().is_err() {
+            mistakes.add(
+                "mail.reply_to",
+                "use an address such as `Helpdesk <help@example.com>`, or leave it empty",
+            );
+        }
+        if !self.public_url.starts_with("http") || self.public_url.ends_with('/') {
+            mistakes.add(
+                "mail.public_url",
+                "use an address such as `https://app.example.com`, without a slash at the end",
+            );
+        }
+        if !self.username.is_empty() {
+            mistakes.secret("mail.password", &self.password);
+        }
+        mistakes.range("mail.timeout_ms", self.timeout_ms, 1..=600_000);
+        mistakes.range("mail.connections_max", self.connections_max, 1..=100);
+    }
+}
+
+/// Limits and times of the tasks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSettings {
+    /// How often one mail is tried.
+    pub mail_attempts_max: i32,
+    /// The first pause before a mail is tried again.
+    pub mail_backoff_min_ms: u64,
+    /// The longest pause before a mail is tried again.
+    pub mail_backoff_max_ms: u64,
+    /// How long one mail may take.
+    pub mail_timeout_ms: u64,
+    /// When overdue tickets are escalated.
+    pub escalation_cron: String,
+    /// How long one round of escalation may take.
+    pub escalation_timeout_ms: u64,
+    /// Tickets escalated in one transaction.
+    pub escalation_batch: u16,
+    /// When expired sessions are removed.
+    pub session_cleanup_cron: String,
+    /// When partitions are made and dropped.
+    pub partition_cron: String,
+    /// How long one round of cleaning may take.
+    pub maintenance_timeout_ms: u64,
+}
+
+impl TaskSettings {
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("tasks.mail_attempts_max", self.mail_attempts_max, 1..=1000);
+        mistakes.range(
+            "tasks.mail_backoff_max_ms",
+            self.mail_backoff_max_ms,
+            self.mail_backoff_min_ms..=86_400_000,
+        );
+        mistakes.range("tasks.mail_timeout_ms", self.mail_timeout_ms, 1..=86_400_000);
+        mistakes.range("tasks.escalation_timeout_ms", self.escalation_timeout_ms, 1..=86_400_000);
+        mistakes.range("tasks.escalation_batch", self.escalation_batch, 1..=1000);
+        mistakes.range("tasks.maintenance_timeout_ms", self.maintenance_timeout_ms, 1..=86_400_000);
+    }
+}
+
+/// How long rows are kept, and how far ahead partitions are made.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// The audit trail.
+    pub audit_days: u16,
+    /// Readings of devices.
+    pub telemetry_days: u16,
+    /// Finished tasks and their attempts.
+    pub task_days: u16,
+    /// Attempts to sign in and unreadable messages.
+    pub attempt_days: u16,
+    /// Days for which partitions exist beforehand.
+    pub partition_days_ahead: u16,
+}
+
+impl RetentionSettings {
+    /// The same in the words of the use case.
+    pub(crate) fn retention(&self) -> Retention {
+        Retention {
+            audit_days: self.audit_days,
+            telemetry_days: self.telemetry_days,
+            task_days: self.task_days,
+            attempt_days: self.attempt_days,
+        }
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("retention.audit_days", self.audit_days, 1..=36_500);
+        // Devices may repeat a message for 30 days; a shorter retention would store it twice.
+        mistakes.range("retention.telemetry_days", self.telemetry_days, 31..=36_500);
+        mistakes.range("retention.task_days", self.task_days, 1..=36_500);
+        mistakes.range("retention.attempt_days", self.attempt_days, 31..=36_500);
+        mistakes.range("retention.partition_days_ahead", self.partition_days_ahead, 2..=60);
+    }
+}
+
+impl service::Settings for Settings {
+    fn process(&self) -> &ProcessSettings {
+        &self.process
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.secret("database.password", &self.database.password);
+        self.database.check(|key, advice| mistakes.add(format!("database.{key}"), advice));
+        for (key, advice) in self.queue.mistakes() {
+            mistakes.add(format!("queue.{key}"), advice);
+        }
+        if self.queue.drain_timeout_ms >= self.process.stop_timeout_ms {
+            mistakes.add("queue.drain_timeout_ms", "stay below process.stop_timeout_ms");
+        }
+        self.mail.check(mistakes);
+        self.tasks.check(mistakes);
+        self.retention.check(mistakes);
+    }
+}

@@ -1,0 +1,12 @@
+//! `session.cleanup`: sessions that have ended go.
+
+use queue::{Failure, Job};
+
+use super::Tools;
+
+/// Removes ended sessions and logs the counts operators know.
+pub(super) async fn run(tools: Tools, _job: Job) -> Result<(), Failure> {
+    let counts = app::upkeep::clean_up_sessions(&tools.store).await?;
+    tracing::info!(target: "upkeep", %counts, "sessions were cleaned up");
+    Ok(())
+}

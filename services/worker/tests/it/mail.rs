@@ -1,0 +1,180 @@
+use std::collections::BTreeSet;
+
+use domain::CorrelationId;
+use local::mail::Answer;
+use testkit::wait_until;
+
+use crate::world::{LIMIT, World};
+
+const MAILED: &str = "select count(*) from ticket_event where kind = 'MAILED'";
+const TASKS: &str = "select count(*) from task";
+const BURIED: &str = "select count(*) from task_dead_letter";
+
+#[tokio::test]
+async fn a_mail_reaches_everybody_in_one_message_with_its_headers() {
+    let world = World::start().await;
+    let mail = world.raised_ticket().await;
+    let correlation = CorrelationId::generate();
+    let task = world.enqueue_mail(mail, correlation).await;
+
+    let kept = world.wait_for_mails(1).await.remove(0);
+    assert_eq!(kept.to, ["asha@example.com", "ben@example.com"]);
+    assert_eq!(kept.from, "Youtility <robot@mail.example.com>");
+    assert_eq!(kept.subject, "Ticket #1 is created at site Site HQ: Leak in pump room");
+    let header = |name: &str| kept.headers.get(name).map(String::as_str);
+    assert_eq!(header("Message-ID"), Some(format!("<{task}@mail.example.com>").as_str()));
+    assert_eq!(header("X-Correlation-ID"), Some(correlation.to_string().as_str()));
+    assert_eq!(header("Auto-Submitted"), Some("auto-generated"));
+    assert_eq!(header("Reply-To"), Some("help@example.com"));
+    assert!(header("To").unwrap().contains("Ben Müller"), "{kept:?}");
+    assert!(header("Content-Type").unwrap().starts_with("multipart/alternative"), "{kept:?}");
+    let link = format!("https://app.example.com/tickets/{}", mail.ticket_id);
+    assert!(kept.text.contains(&link) && kept.text.contains("Water on the floor."), "{}", kept.text);
+
+    world.wait_for_count(TASKS, 0).await;
+    let noted = world
+        .admin
+        .query_one("select ticket_id, cause_id, correlation_id from ticket_event where kind = 'MAILED'", &[])
+        .await
+        .unwrap();
+    assert_eq!(noted.get::<_, uuid::Uuid>(0), *mail.ticket_id.as_uuid());
+    assert_eq!(noted.get::<_, Option<uuid::Uuid>>(1), Some(*mail.event_id.as_uuid()));
+    assert_eq!(noted.get::<_, uuid::Uuid>(2), *correlation.as_uuid());
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_was_mailed_is_not_mailed_again() {
+    let world = World::start().await;
+    let mail = world.raised_ticket().await;
+    world.enqueue_mail(mail, CorrelationId::generate()).await;
+    world.wait_for_count(MAILED, 1).await;
+    world.enqueue_mail(mail, CorrelationId::generate()).await;
+    world.wait_for_count(TASKS, 0).await;
+    assert_eq!(world.sink.mails().await.len(), 1);
+    assert_eq!(world.count(MAILED).await, 1);
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_put_off_by_the_relay_is_tried_until_it_is_taken() {
+    let world = World::start().await;
+    let sink = world.sink.sink.as_ref().unwrap();
+    sink.answer(Answer::PutOff);
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    world
+        .wait_for_count(
+            "select coalesce(max(attempt), 0)::bigint from task_attempt where outcome = 'FAILED'",
+            2,
+        )
+        .await;
+    assert!(world.sink.mails().await.is_empty());
+    sink.answer(Answer::Accept);
+    assert_eq!(world.wait_for_mails(1).await.len(), 1);
+    world.wait_for_count(MAILED, 1).await;
+    assert_eq!(world.count(BURIED).await, 0);
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_refused_for_good_is_buried_at_once_with_a_note() {
+    let world = World::start().await;
+    world.sink.sink.as_ref().unwrap().answer(Answer::Refuse);
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    world.wait_for_count(BURIED, 1).await;
+    assert_eq!(world.count(TASKS).await, 0);
+    assert_eq!(world.count(MAILED).await, 0);
+    let note = world
+        .admin
+        .query_one("select detail->>'reason' from audit_event where action = 'ticket_mail_refused'", &[])
+        .await
+        .unwrap();
+    assert_eq!(note.get::<_, &str>(0), "550");
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn mails_wait_for_a_relay_that_is_away() {
+    let mut world = World::start().await;
+    world.sink.stop();
+    for _ in 0..3 {
+        world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    }
+    world.wait_for_count("select least(count(*), 3) from task_attempt where outcome = 'FAILED'", 3).await;
+    world.sink.restart().await;
+    let ids: BTreeSet<String> =
+        world.wait_for_mails(3).await.iter().map(|mail| mail.headers["Message-ID"].clone()).collect();
+    assert_eq!(ids.len(), 3);
+    world.wait_for_count(MAILED, 3).await;
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_taken_but_not_noted_is_sent_again_under_the_same_message_id_and_noted_once() {
+    let world = World::start().await;
+    let mail = world.raised_ticket().await;
+    world
+        .admin
+        .batch_execute("alter table ticket_event add constraint unnoted check (kind <> 'MAILED')")
+        .await
+        .unwrap();
+    world.enqueue_mail(mail, CorrelationId::generate()).await;
+    wait_until("a second mail", LIMIT, || async { (world.sink.mails().await.len() >= 2).then_some(()) })
+        .await;
+    world.admin.batch_execute("alter table ticket_event drop constraint unnoted").await.unwrap();
+
+    world.wait_for_count(MAILED, 1).await;
+    world.wait_for_count(TASKS, 0).await;
+    let ids: BTreeSet<String> =
+        world.sink.mails().await.iter().map(|mail| mail.headers["Message-ID"].clone()).collect();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(world.count(MAILED).await, 1);
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn mails_enqueued_while_the_worker_lost_the_database_are_sent_after_it_returns() {
+    let world = World::start().await;
+    world.proxy.cut();
+    for _ in 0..3 {
+        world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    }
+    assert!(world.sink.mails().await.is_empty());
+    world.proxy.heal();
+    world.wait_for_mails(3).await;
+    world.wait_for_count(MAILED, 3).await;
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_drains_finishes_what_it_began() {
+    let world = World::start().await;
+    for _ in 0..10 {
+        world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    }
+    let (admin, sink) = (&world.admin, &world.sink);
+    world.worker.stop().await.unwrap();
+    let noted: i64 = admin.query_one(MAILED, &[]).await.unwrap().get(0);
+    let rows = admin
+        .query("select state, attempt, worker_id is null, run_at <= now() from task", &[])
+        .await
+        .unwrap();
+    for row in &rows {
+        println!(
+            "{:?} {:?} {:?} {:?}",
+            row.get::<_, String>(0),
+            row.get::<_, i32>(1),
+            row.get::<_, bool>(2),
+            row.get::<_, bool>(3)
+        );
+    }
+    let rows = admin.query("select outcome, error from task_attempt", &[]).await.unwrap();
+    for row in &rows {
+        println!("{:?} {:?}", row.get::<_, String>(0), row.get::<_, Option<String>>(1));
+    }
+    let waiting: i64 =
+        admin.query_one("select count(*) from task where state = 'READY'", &[]).await.unwrap().get(0);
+    let all: i64 = admin.query_one(TASKS, &[]).await.unwrap().get(0);
+    assert_eq!(noted, i64::try_from(sink.mails().await.len()).unwrap());
+    assert_eq!((noted + waiting, all), (10, waiting));
+}

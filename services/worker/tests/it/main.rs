@@ -1,0 +1,8 @@
+//! The worker between a real database and a real mail server.
+#![cfg(test)]
+
+mod escalation;
+mod mail;
+mod process;
+mod upkeep;
+mod world;

@@ -1,0 +1,168 @@
+//! A database, a mail server, and a worker between them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use app::mail::{MAIL_KIND, MAIL_QUEUE, TicketMail};
+use domain::{ClientId, CorrelationId, GroupId, SiteId, TicketEventId, TicketId};
+use local::mail::{Mail, MailSink};
+use queue::NewTask;
+use testkit::{ChaosProxy, Database, wait_until};
+use tokio_postgres::Client;
+use uuid::Uuid;
+use worker::Settings;
+
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// A mail server in a folder of its own.
+pub(crate) struct TestSink {
+    pub(crate) address: SocketAddr,
+    pub(crate) sink: Option<MailSink>,
+    folder: PathBuf,
+}
+
+impl TestSink {
+    pub(crate) async fn start() -> Self {
+        let name =
+            format!("youtility-worker-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        let sink = MailSink::start(&folder, ANY_PORT, ANY_PORT).await.unwrap();
+        Self { address: sink.smtp, sink: Some(sink), folder }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        drop(self.sink.take().unwrap());
+    }
+
+    pub(crate) async fn restart(&mut self) {
+        self.sink = Some(MailSink::start(&self.folder, self.address, ANY_PORT).await.unwrap());
+    }
+
+    pub(crate) async fn mails(&self) -> Vec<Mail> {
+        self.sink.as_ref().unwrap().mails().await.unwrap()
+    }
+}
+
+impl Drop for TestSink {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+/// Everything around one worker.
+pub(crate) struct World {
+    pub(crate) db: Database,
+    pub(crate) admin: Client,
+    pub(crate) sink: TestSink,
+    pub(crate) worker: service::Running,
+    pub(crate) client: ClientId,
+    pub(crate) site: SiteId,
+    pub(crate) group: GroupId,
+    /// Stands between the worker and the database.
+    pub(crate) proxy: ChaosProxy,
+}
+
+impl World {
+    /// Starts a worker for a client with one site and a group of two people.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same; `change` may change the worker's settings.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let db = Database::create().await;
+        let client = db.client("ACME").await;
+        let site = db.site(client, "HQ").await;
+        let group = db.group(client, "PLUMBERS").await;
+        db.person(client, "asha").name("Asha Rao").email("asha@example.com").group(group).await;
+        db.person(client, "ben").name("Ben Müller").email("ben@example.com").group(group).await;
+        let sink = TestSink::start().await;
+        let proxy = ChaosProxy::start(db.address()).await;
+        let mut settings = settings(&db, sink.address);
+        settings.database.port = proxy.address().port();
+        change(&mut settings);
+        let worker = service::spawn(worker::about(), settings, worker::start).await.unwrap();
+        wait_until_ready(worker.admin).await;
+        let admin = db.admin().await;
+        Self { db, admin, sink, worker, client, site, group, proxy }
+    }
+
+    /// A ticket of the group with the event that it was raised.
+    pub(crate) async fn raised_ticket(&self) -> TicketMail {
+        let ticket_id: TicketId = self.db.ticket(self.client, self.site).group(self.group).await;
+        let event_id = TicketEventId::generate();
+        let sql = "insert into ticket_event (client_id, id, ticket_id, kind, detail, correlation_id)
+                   values ($1, $2, $3, 'CREATED', 'Water on the floor.', $4)";
+        let correlation = CorrelationId::generate();
+        self.admin.execute(sql, &[&self.client, &event_id, &ticket_id, &correlation]).await.unwrap();
+        TicketMail { ticket_id, event_id }
+    }
+
+    /// Enqueues the mail about an event; answers the task's id.
+    pub(crate) async fn enqueue_mail(&self, mail: TicketMail, correlation: CorrelationId) -> Uuid {
+        let task = NewTask::new(MAIL_KIND, &mail)
+            .queue(MAIL_QUEUE)
+            .tenant(*self.client.as_uuid())
+            .correlation(*correlation.as_uuid());
+        queue::enqueue(&self.admin, &[task]).await.unwrap()[0].unwrap()
+    }
+
+    /// Waits until the mail server has kept so many mails.
+    pub(crate) async fn wait_for_mails(&self, count: usize) -> Vec<Mail> {
+        wait_until("the mails", LIMIT, || async {
+            let mails = self.sink.mails().await;
+            (mails.len() == count).then_some(mails)
+        })
+        .await
+    }
+
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.admin.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Waits until a statement counts so many.
+    pub(crate) async fn wait_for_count(&self, sql: &str, wanted: i64) {
+        let counted = || async { (self.count(sql).await == wanted).then_some(()) };
+        wait_until(&format!("{wanted} from {sql}"), LIMIT, counted).await;
+    }
+}
+
+/// Settings of a worker in development between a database and a mail server.
+pub(crate) fn settings(db: &Database, smtp: SocketAddr) -> Settings {
+    service::load_settings(&worker::about(), &[], environment(db, smtp)).unwrap()
+}
+
+/// The same as environment variables.
+pub(crate) fn environment(db: &Database, smtp: SocketAddr) -> Vec<(String, String)> {
+    let mut pairs = db.env("worker");
+    let more = [
+        ("PROCESS__ENVIRONMENT", "development"),
+        ("PROCESS__DRAIN_DELAY_MS", "0"),
+        ("DATABASE__TLS", "disable"),
+        ("QUEUE__POLL_INTERVAL_MS", "100"),
+        ("QUEUE__RETRY_MAX_MS", "200"),
+        ("MAIL__PORT", &smtp.port().to_string()),
+        ("MAIL__TLS", "none"),
+        ("MAIL__TIMEOUT_MS", "2000"),
+        ("MAIL__FROM", "Youtility <robot@mail.example.com>"),
+        ("MAIL__REPLY_TO", "help@example.com"),
+        ("MAIL__PUBLIC_URL", "https://app.example.com"),
+        ("TASKS__MAIL_BACKOFF_MIN_MS", "50"),
+        ("TASKS__MAIL_BACKOFF_MAX_MS", "200"),
+    ];
+    pairs.extend(more.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned())));
+    pairs
+}
+
+pub(crate) async fn wait_until_ready(admin: SocketAddr) {
+    wait_until("the worker to be ready", LIMIT, || async move {
+        let answer = reqwest::get(format!("http://{admin}/readyz")).await;
+        answer.is_ok_and(|answer| answer.status().is_success()).then_some(())
+    })
+    .await;
+}
