@@ -13,6 +13,9 @@ use super::alarm;
 use super::message::{Checked, Message, Outcome, Refusal};
 use crate::Error;
 
+/// Alarms lost to another bridge before the batch is handed back.
+const RACES_MAX: u32 = 10;
+
 /// Stores a batch of messages of any clients and raises the alarms in it; answers what became of each, in order.
 ///
 /// Each client's part is one transaction: readings, newest values, tickets and their mail tasks, or nothing. When
@@ -65,6 +68,7 @@ async fn record_part(
 ) -> Result<Vec<(usize, Outcome)>, Error> {
     let mut outcomes = Vec::with_capacity(part.len());
     let mut waiting = vec![part];
+    let mut races = 0;
     while let Some(slice) = waiting.pop() {
         let Some(first) = slice.first() else { continue };
         let actor = &Actor::process(client_id, first.correlation_id);
@@ -73,7 +77,11 @@ async fn record_part(
             .await;
         match recorded {
             Ok(stored) => outcomes.extend(tell_apart(slice, stored)),
-            Err(error) if !error.is_about_values() => return Err(error.into()),
+            Err(error) if is_lost_race(&error) && races < RACES_MAX => {
+                races += 1;
+                waiting.push(slice);
+            }
+            Err(error) if is_lost_race(&error) || !error.is_about_values() => return Err(error.into()),
             Err(error) if slice.len() == 1 => {
                 let sqlstate = error.sqlstate().unwrap_or("").to_owned();
                 outcomes.push((first.place, Outcome::Refused(Refusal::Database { sqlstate })));
@@ -85,6 +93,11 @@ async fn record_part(
         }
     }
     Ok(outcomes)
+}
+
+/// Whether another bridge raised the ticket of the same rule in the same moment: next time it is seen.
+fn is_lost_race(error: &store::Error) -> bool {
+    error.constraint() == Some("ticket_alarm_key")
 }
 
 /// Which messages were stored and which had been; a message twice in one batch is stored once.

@@ -26,6 +26,17 @@ pub struct Raised {
 /// `forbidden`, `invalid-ticket`, `ticket-exists`.
 pub async fn create(store: &Store, actor: &Actor, draft: &Draft, now: Timestamp) -> Result<Raised, Error> {
     right::require(actor, Capability::TicketsWrite)?;
+    match raise(store, actor, draft, now).await {
+        Err(Error::Store(error)) if error.constraint() == Some("ticket_pkey") => {
+            // Somebody asked for the same ticket in the same moment and was faster: it is there.
+            raise(store, actor, draft, now).await
+        }
+        outcome => outcome,
+    }
+}
+
+/// Raises a ticket in turn with the client's other writers: they meet at the counter of numbers.
+async fn raise(store: &Store, actor: &Actor, draft: &Draft, now: Timestamp) -> Result<Raised, Error> {
     let event_id = TicketEventId::generate();
     store
         .run_in_turn(actor, "create_ticket", |tx| async move {

@@ -1,7 +1,6 @@
 //! Use cases against a real PostgreSQL, as the roles the services connect with.
 #![cfg(test)]
 
-mod bench_tmp;
 mod demo;
 mod escalation;
 mod mail;
