@@ -61,6 +61,7 @@ docs: ## Writes the generated documents
 	cargo xtask docs
 
 manifests: ## Renders and validates the Kubernetes manifests
+	cargo build --bins
 	bash k8s/validate.sh
 
 check: lint manifests test ## Everything CI runs

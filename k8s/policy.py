@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def main(path):
     objects = [found for found in yaml.safe_load_all(pathlib.Path(path).read_text()) if found]
-    rules = [pod_security, probes, grace, references, disruption, connections, settings, policies]
+    rules = [pod_security, probes, grace, references, secrets, disruption, connections, settings, policies]
     mistakes = [f"{rule.__name__}: {mistake}" for rule in rules for mistake in rule(objects)]
     for mistake in mistakes:
         print(f"{path}: {mistake}", file=sys.stderr)
@@ -101,6 +101,18 @@ def references(objects):
         for port in service["spec"]["ports"]:
             if port["targetPort"] not in ports.get(name, {}):
                 yield f"service {service['metadata']['name']} sends to a port {name} does not have: {port['targetPort']}"
+
+
+def secrets(objects):
+    """A pod mounts exactly the secret files that its settings name."""
+    for name, _, pod, container in containers(objects):
+        named = {variable["value"].rsplit("/", 1)[-1] for variable in container.get("env", []) if variable["name"].endswith("_FILE")}
+        mounted = set()
+        for volume in pod.get("volumes", []):
+            sources = [volume.get("secret")] + [source.get("secret") for source in volume.get("projected", {}).get("sources", [])]
+            mounted |= {item["path"] for source in sources if source for item in source.get("items", [{"path": "everything"}])}
+        if named != mounted:
+            yield f"{name} names {sorted(named)} and mounts {sorted(mounted)}"
 
 
 def disruption(objects):

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Renders base and overlays and validates them offline: schemas of two Kubernetes versions, then our own rules.
+# Renders base and overlays and validates them offline: schemas of two Kubernetes versions, our own
+# rules, and every process is asked whether it takes the settings of its pod.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 command -v kubectl >/dev/null || { echo "kubectl is missing; it renders the manifests: https://kubernetes.io/docs/tasks/tools" >&2; exit 1; }
+programs=${PROGRAMS:-target/debug}
 environment=target/manifests/venv
 if [ ! -x "$environment/bin/kubernetes-validate" ]; then
     echo "Installing kubernetes-validate (schemas of Kubernetes) into $environment"
@@ -20,5 +22,6 @@ for folder in k8s/base k8s/overlays/*/; do
             || { grep -v passed "target/manifests/$name.log" >&2; exit 1; }
     done
     "$environment/bin/python" k8s/policy.py "$rendered"
+    "$environment/bin/python" k8s/try_settings.py "$rendered" "$programs"
     echo "$name: $(grep -c '^kind:' "$rendered") objects valid"
 done
