@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PROFILE ?= quick
 BIN := target/$(PROFILE)
 
-.PHONY: help up down status logs build test test-rust test-browser lint fmt tidy check docs manifests image loadtest clean
+.PHONY: help up down status logs build test test-rust test-browser lint deny fmt tidy check docs manifests image loadtest clean
 
 help: ## Prints the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -50,6 +50,9 @@ lint: ## Format, clippy without warnings, tidy, documentation links
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory tidy
+
+deny: ## Checks licences, sources and banned crates (cargo install cargo-deny)
+	cargo deny check bans licenses sources
 
 fmt: ## Formats the Rust code
 	cargo fmt --all

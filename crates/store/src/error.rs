@@ -26,6 +26,12 @@ pub enum Error {
         /// What the driver said.
         source: tokio_postgres::Error,
     },
+    /// PostgreSQL does not answer; the connection was given up.
+    #[error("the database did not answer {during}")]
+    Unanswered {
+        /// The statement or step.
+        during: &'static str,
+    },
     /// A limit on time was reached, or every attempt lost a race.
     #[error("{during} did not get through in time")]
     Busy {
@@ -135,6 +141,7 @@ impl Error {
             | Self::Enqueue(queue::Error::Postgres(source))
             | Self::Pool(PoolError::Backend(source)) => Some(source),
             Self::Pool(_)
+            | Self::Unanswered { .. }
             | Self::Stale { .. }
             | Self::WentOn { .. }
             | Self::Enqueue(_)
@@ -151,7 +158,7 @@ impl Error {
     /// Names what the driver's error means for the caller.
     pub(crate) fn from_driver(during: &'static str, source: tokio_postgres::Error) -> Self {
         match Trouble::of(&source) {
-            Trouble::Lost | Trouble::InDoubt => Self::Lost { during, source },
+            Trouble::Lost | Trouble::InDoubt | Trouble::Unanswered => Self::Lost { during, source },
             Trouble::Race | Trouble::Slow => Self::Busy { during, source },
             Trouble::OldPlan => Self::Failed { during, source },
             Trouble::Other => match constraints::broken_by(&source) {
@@ -165,9 +172,11 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::Pool(_) | Self::Lost { .. } | Self::Busy { .. } | Self::SchemaBehind { .. } => {
-                FaultKind::Unavailable
-            }
+            Self::Pool(_)
+            | Self::Lost { .. }
+            | Self::Unanswered { .. }
+            | Self::Busy { .. }
+            | Self::SchemaBehind { .. } => FaultKind::Unavailable,
             Self::Stale { .. } => FaultKind::Stale,
             Self::Refused { rule, .. } => rule.kind(),
             Self::Enqueue(_)
@@ -184,7 +193,7 @@ impl Fault for Error {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Pool(_) | Self::Lost { .. } => "database-unavailable",
+            Self::Pool(_) | Self::Lost { .. } | Self::Unanswered { .. } => "database-unavailable",
             Self::Busy { .. } => "database-busy",
             Self::SchemaBehind { .. } => "schema-behind",
             Self::Stale { .. } => "stale-version",
@@ -239,6 +248,8 @@ pub(crate) enum Trouble {
     Lost,
     /// The connection broke while committing; nobody knows the outcome.
     InDoubt,
+    /// No connection, or no answer on it in time.
+    Unanswered,
     /// A time-out of the server.
     Slow,
     /// Anything else: trying again changes nothing.
@@ -267,7 +278,15 @@ impl Trouble {
     pub(crate) fn is_worth_repeating(self) -> bool {
         match self {
             Self::Race | Self::OldPlan | Self::Lost => true,
-            Self::InDoubt | Self::Slow | Self::Other => false,
+            Self::InDoubt | Self::Unanswered | Self::Slow | Self::Other => false,
+        }
+    }
+
+    /// Whether the connection may serve somebody else.
+    pub(crate) fn leaves_connection_usable(self) -> bool {
+        match self {
+            Self::Race | Self::OldPlan | Self::Slow | Self::Other => true,
+            Self::Lost | Self::InDoubt | Self::Unanswered => false,
         }
     }
 }

@@ -141,6 +141,11 @@ impl DatabaseSettings {
         Duration::from_millis(self.connect_timeout_ms.saturating_mul(hosts.saturating_add(1)))
     }
 
+    /// How long to wait for the answer to a statement: its own limit, and as long as connecting may take for the way.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_millis(self.statement_timeout_ms.saturating_add(self.connect_timeout_ms))
+    }
+
     pub(crate) fn migration_wait(&self) -> Duration {
         Duration::from_millis(self.statement_timeout_ms)
     }

@@ -1,5 +1,7 @@
 //! The handle to the database that everybody shares.
 
+use std::time::Duration;
+
 use deadpool_postgres::Pool;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -16,6 +18,7 @@ pub struct Store {
     listening: Config,
     tls: MakeRustlsConnect,
     attempts_max: u32,
+    patience: Duration,
 }
 
 impl Store {
@@ -29,6 +32,7 @@ impl Store {
             listening: settings.connection(&format!("{application_name}-listen")),
             tls: tls::connector(settings)?,
             attempts_max: settings.transaction_attempts_max,
+            patience: settings.patience(),
         })
     }
 
@@ -47,9 +51,18 @@ impl Store {
         Listener::new(self.listening.clone(), self.tls.clone(), channels)
     }
 
+    /// What another listener connects with: the queue engine has its own.
+    pub fn listening(&self) -> (Config, MakeRustlsConnect) {
+        (self.listening.clone(), self.tls.clone())
+    }
+
     /// The pool, for the queue engine.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     pub(crate) fn attempts_max(&self) -> u32 {

@@ -10,7 +10,7 @@ use crate::error::{Error, Trouble};
 use crate::measures::{TRANSACTION_ATTEMPTS, TRANSACTION_SECONDS};
 use crate::pool;
 use crate::store::Store;
-use crate::tx::{Access, Tx};
+use crate::tx::{Access, Terms, Tx};
 
 /// The first pause before another attempt; it doubles each time.
 const PAUSE_FIRST: Duration = Duration::from_millis(4);
@@ -131,7 +131,8 @@ impl Store {
         Fut: Future<Output = Result<T, E>>,
     {
         let started = Instant::now();
-        let tx = Tx::autocommit(pool::take(self.pool()).await?, name);
+        let terms = Terms { name, access: Access::ReadWrite, patience: self.patience() };
+        let tx = Tx::autocommit(pool::take(self.pool()).await?, terms);
         let outcome = work(tx.clone()).await;
         tx.finish();
         record(name, &outcome, tx.trouble(), started);
@@ -169,13 +170,15 @@ impl Store {
     {
         let connection = match pool::take(self.pool()).await {
             Ok(connection) => connection,
-            Err(error) => return (Err(error.into()), None),
+            Err(error) => return (Err(error.into()), Some(Trouble::Unanswered)),
         };
-        let tx = match Tx::begin(connection, opening.name, opening.access, &opening.batch).await {
+        let terms = Terms { name: opening.name, access: opening.access, patience: self.patience() };
+        let tx = match Tx::begin(connection, terms, &opening.batch).await {
             Ok(tx) => tx,
             Err(error) => {
-                let trouble = matches!(error, Error::Lost { .. }).then_some(Trouble::Lost);
-                return (Err(error.into()), trouble);
+                let trouble =
+                    if matches!(error, Error::Lost { .. }) { Trouble::Lost } else { Trouble::Unanswered };
+                return (Err(error.into()), Some(trouble));
             }
         };
         let outcome = match work(tx.clone()).await {
@@ -205,6 +208,7 @@ fn label<T, E>(outcome: &Result<T, E>, trouble: Option<Trouble>) -> &'static str
         Some(Trouble::Race | Trouble::OldPlan) => "lost_races",
         Some(Trouble::Lost) => "disconnected",
         Some(Trouble::InDoubt) => "in_doubt",
+        Some(Trouble::Unanswered) => "unanswered",
         Some(Trouble::Slow) => "timed_out",
         Some(Trouble::Other) => "failed",
     }
@@ -234,6 +238,13 @@ mod tests {
         assert!(opening.batch.starts_with(&begin));
         assert!(opening.batch.contains(&format!("set_config('app.client_id', '{}', true)", actor.client_id)));
         assert!(opening.batch.contains("set_config('app.person_id', '', true)"));
+    }
+
+    #[test]
+    fn waiting_in_turn_is_read_committed() {
+        let actor = Actor::process(ClientId::generate(), CorrelationId::generate());
+        let opening = Opening::new("create_ticket", Access::InTurn, Some(&actor));
+        assert!(opening.batch.contains("begin isolation level read committed read write;"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 use postgres_types::ToSql;
@@ -28,21 +28,31 @@ pub struct Tx {
     inner: Arc<Inner>,
 }
 
-/// Whether a transaction may change anything.
+/// The statement whose loss leaves the outcome unknown.
+const COMMIT: &str = "commit";
+
+/// Whether a transaction may change anything, and what it does about rivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It may.
+    /// It may, and runs again when it lost a race.
     ReadWrite,
     /// PostgreSQL refuses changes.
     ReadOnly,
-    /// May, and waits for contended rows instead of losing races for them.
+    /// It may, and waits for contended rows instead of losing races for them.
     InTurn,
+}
+
+/// What a transaction is called, what it may, and how long it waits for each answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) name: &'static str,
+    pub(crate) access: Access,
+    pub(crate) patience: Duration,
 }
 
 #[derive(Debug)]
 struct Inner {
-    name: &'static str,
-    access: Access,
+    terms: Terms,
     /// Present until the last handle is dropped.
     connection: Option<Object>,
     /// The first failure; PostgreSQL refuses everything after it.
@@ -53,29 +63,24 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let clean = self.ended.load(Ordering::Acquire) && self.trouble.get() != Some(&Trouble::Lost);
-        if !clean {
-            metrics::counter!(CONNECTIONS_DISCARDED, "transaction" => self.name).increment(1);
+        let usable = self.trouble.get().is_none_or(|trouble| trouble.leaves_connection_usable());
+        if !(usable && self.ended.load(Ordering::Acquire)) {
+            metrics::counter!(CONNECTIONS_DISCARDED, "transaction" => self.terms.name).increment(1);
             drop(Object::take(connection));
         }
     }
 }
 
 impl Tx {
-    fn on(connection: Object, name: &'static str, access: Access) -> Self {
+    /// Uses a connection without a transaction; [`Tx::finish`] says that it is clean.
+    pub(crate) fn autocommit(connection: Object, terms: Terms) -> Self {
         let inner = Inner {
-            name,
-            access,
+            terms,
             connection: Some(connection),
             trouble: OnceLock::new(),
             ended: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// Uses a connection without a transaction; [`Tx::finish`] says that it is clean.
-    pub(crate) fn autocommit(connection: Object, name: &'static str) -> Self {
-        Self::on(connection, name, Access::ReadWrite)
     }
 
     /// Says that nothing is open on the connection.
@@ -84,15 +89,9 @@ impl Tx {
     }
 
     /// Opens a transaction with one round trip.
-    pub(crate) async fn begin(
-        connection: Object,
-        name: &'static str,
-        access: Access,
-        opening: &str,
-    ) -> Result<Self, Error> {
-        let tx = Self::on(connection, name, access);
-        let begun = tx.connection().batch_execute(opening).await;
-        begun.map_err(|source| tx.fail("begin", source))?;
+    pub(crate) async fn begin(connection: Object, terms: Terms, opening: &str) -> Result<Self, Error> {
+        let tx = Self::autocommit(connection, terms);
+        tx.ask("begin", tx.connection().batch_execute(opening)).await?;
         Ok(tx)
     }
 
@@ -132,16 +131,13 @@ impl Tx {
         statement: &Statement<P, ()>,
         params: impl Binds<P>,
     ) -> Result<u64, Error> {
-        let started = Instant::now();
         let connection = self.connection();
         let params = params.as_sql();
-        let outcome = async {
+        let answer = async {
             let prepared = connection.prepare_cached(statement.sql()).await?;
             connection.execute(&prepared, &params).await
-        }
-        .await;
-        record(statement.name(), started);
-        outcome.map_err(|source| self.fail(statement.name(), source))
+        };
+        self.ask(statement.name(), answer).await
     }
 
     /// Changes one row; none is [`Error::Stale`].
@@ -159,14 +155,13 @@ impl Tx {
     /// Enqueues tasks: they exist when this transaction commits. `None` where a live task holds the unique key.
     pub async fn enqueue(&self, tasks: &[NewTask]) -> Result<Vec<Option<Uuid>>, Error> {
         let client: &tokio_postgres::Client = self.connection();
-        let outcome = queue::enqueue(client, tasks).await;
-        outcome.map_err(|error| {
-            if let queue::Error::Postgres(source) = error {
-                self.fail("queue::enqueue", source)
-            } else {
-                Error::Enqueue(error)
+        let answer = async {
+            match queue::enqueue(client, tasks).await {
+                Err(queue::Error::Postgres(source)) => Err(source),
+                answer => Ok(answer.map_err(Error::Enqueue)),
             }
-        })
+        };
+        self.ask("queue::enqueue", answer).await?
     }
 
     /// What the first failed statement means, if one failed.
@@ -178,30 +173,23 @@ impl Tx {
     pub(crate) async fn commit(&self) -> Result<(), Error> {
         if self.trouble().is_some() {
             self.rollback().await;
-            return Err(Error::WentOn { transaction: self.inner.name });
+            return Err(Error::WentOn { transaction: self.inner.terms.name });
         }
-        match self.connection().batch_execute("commit").await {
-            Ok(()) => {
-                self.finish();
-                Ok(())
-            }
-            Err(source) => {
-                let trouble = Trouble::of(&source);
-                let in_doubt = trouble == Trouble::Lost;
-                self.inner.trouble.get_or_init(|| if in_doubt { Trouble::InDoubt } else { trouble });
-                Err(Error::from_driver("commit", source))
-            }
+        let outcome = self.ask(COMMIT, self.connection().batch_execute(COMMIT)).await;
+        if outcome.is_ok() {
+            self.finish();
         }
+        outcome
     }
 
     /// Rolls back; a connection that cannot even do that is discarded with the last handle.
     pub(crate) async fn rollback(&self) {
-        if self.trouble() == Some(Trouble::Lost) {
+        if self.trouble().is_some_and(|trouble| !trouble.leaves_connection_usable()) {
             return;
         }
-        match self.connection().batch_execute("rollback").await {
+        match self.ask("rollback", self.connection().batch_execute("rollback")).await {
             Ok(()) => self.finish(),
-            Err(error) => tracing::debug!(transaction = self.inner.name, %error, "rolling back failed"),
+            Err(error) => tracing::debug!(transaction = self.inner.terms.name, %error, "rolling back failed"),
         }
     }
 
@@ -211,26 +199,48 @@ impl Tx {
         sql: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        let started = Instant::now();
         let connection = self.connection();
-        let outcome = async {
+        let answer = async {
             let prepared = connection.prepare_cached(sql).await?;
             connection.query(&prepared, params).await
+        };
+        self.ask(name, answer).await
+    }
+
+    /// Waits for an answer: as long as the server may work on it, and a little for the way.
+    async fn ask<T>(
+        &self,
+        during: &'static str,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        let answered = tokio::time::timeout(self.inner.terms.patience, answer).await;
+        metrics::histogram!(STATEMENT_SECONDS, "statement" => during).record(started.elapsed());
+        match answered {
+            Ok(outcome) => outcome.map_err(|source| self.fail(during, source)),
+            Err(_elapsed) => {
+                self.inner.trouble.get_or_init(|| Trouble::Unanswered);
+                Err(Error::Unanswered { during })
+            }
         }
-        .await;
-        record(name, started);
-        outcome.map_err(|source| self.fail(name, source))
     }
 
     fn connection(&self) -> &Object {
-        debug_assert!(!self.inner.ended.load(Ordering::Acquire), "{} has ended", self.inner.name);
+        debug_assert!(!self.inner.ended.load(Ordering::Acquire), "{} has ended", self.inner.terms.name);
         self.inner.connection.as_ref().expect("the connection is taken out by drop only")
     }
 
     /// Remembers what a failure means for the transaction, and names it for the caller.
     fn fail(&self, during: &'static str, source: tokio_postgres::Error) -> Error {
-        let refused_change = self.inner.access == Access::ReadOnly && is_read_only(&source);
-        let trouble = if refused_change { Trouble::Other } else { Trouble::of(&source) };
+        let refused_change = self.inner.terms.access == Access::ReadOnly && is_read_only(&source);
+        let found = Trouble::of(&source);
+        let trouble = if refused_change {
+            Trouble::Other
+        } else if found == Trouble::Lost && during == COMMIT {
+            Trouble::InDoubt
+        } else {
+            found
+        };
         if trouble == Trouble::OldPlan
             && let Some(pool) = Object::pool(self.connection())
         {
@@ -248,8 +258,4 @@ fn is_read_only(error: &tokio_postgres::Error) -> bool {
 
 fn decode<R: FromRow>(during: &'static str, row: &Row) -> Result<R, Error> {
     R::from_row(row).map_err(|source| Error::Failed { during, source })
-}
-
-fn record(statement: &'static str, started: Instant) {
-    metrics::histogram!(STATEMENT_SECONDS, "statement" => statement).record(started.elapsed());
 }

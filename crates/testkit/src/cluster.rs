@@ -102,7 +102,7 @@ async fn make_template(port: u16, admin: &Client, name: &str) -> Result<()> {
     store::migrate(&settings(port, &draft, "youtility_owner")).await.context("migrating the template")?;
     let rename = format!("alter database {draft} rename to {name}");
     admin.batch_execute(&rename).await.context("naming the template")?;
-    let close = format!("alter database {name} with allow_connections false is_template true");
+    let close = format!("alter database {name} with allow_connections false");
     admin.batch_execute(&close).await.context("closing the template")
 }
 
@@ -120,10 +120,11 @@ async fn database_exists(admin: &Client, name: &str) -> Result<bool> {
     Ok(found.context("looking for the template")?.is_some())
 }
 
-/// Drops the databases of tests that were killed.
+/// Drops the databases of tests that were killed, and the templates of other migrations.
 async fn drop_leftovers(admin: &Client) -> Result<()> {
-    let sql = r"select datname from pg_database where datname like 'test\_%'";
-    for row in admin.query(sql, &[]).await.context("listing leftovers")? {
+    let sql = r"select datname from pg_database
+                 where datname like 'test\_%' or (datname like 'template\_%' and datname <> $1)";
+    for row in admin.query(sql, &[&template_name()]).await.context("listing leftovers")? {
         let name: String = row.try_get(0).context("reading a name")?;
         let drop = format!("drop database if exists {name} with (force)");
         admin.batch_execute(&drop).await.with_context(|| format!("dropping {name}"))?;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use domain::telemetry::Comparison;
 use domain::ticket::TicketPriority;
-use domain::{AlarmRuleId, ClientId, DeviceId, GroupId, SiteId};
+use domain::{AlarmRuleId, ClientId, DeviceId, GroupId, PersonId, SiteId};
 
 use crate::database::Database;
 
@@ -40,6 +40,7 @@ impl Database {
             comparison: Comparison::Above,
             threshold: 70.0,
             priority: TicketPriority::High,
+            assignee: None,
             group: None,
         }
     }
@@ -95,6 +96,7 @@ pub struct AlarmRuleBuilder<'a> {
     comparison: Comparison,
     threshold: f64,
     priority: TicketPriority,
+    assignee: Option<PersonId>,
     group: Option<GroupId>,
 }
 
@@ -123,6 +125,12 @@ impl AlarmRuleBuilder<'_> {
         self
     }
 
+    /// Hands the ticket to a person.
+    pub fn assignee(mut self, person: PersonId) -> Self {
+        self.assignee = Some(person);
+        self
+    }
+
     /// Hands the ticket to a group.
     pub fn group(mut self, group: GroupId) -> Self {
         self.group = Some(group);
@@ -131,8 +139,9 @@ impl AlarmRuleBuilder<'_> {
 
     async fn insert(self) -> AlarmRuleId {
         let id = AlarmRuleId::generate();
-        let sql = "insert into alarm_rule (client_id, id, device_id, metric, comparison, threshold, priority, group_id)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let sql = "insert into alarm_rule (client_id, id, device_id, metric, comparison, threshold, priority,
+                                           assignee_id, group_id)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let params: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[
             &self.client,
             &id,
@@ -141,6 +150,7 @@ impl AlarmRuleBuilder<'_> {
             &self.comparison,
             &self.threshold,
             &self.priority,
+            &self.assignee,
             &self.group,
         ];
         self.db.insert(sql, params).await;

@@ -8,7 +8,7 @@ use testkit::{ChaosProxy, Database, wait_until};
 
 static ONE: Statement<(), i32> = Statement::new("test::ONE", "select 1");
 static BACKEND: Statement<(), i32> = Statement::new("test::BACKEND", "select pg_backend_pid()");
-static SLEEP: Statement<(), ()> = Statement::new("test::SLEEP", "select pg_sleep(30)");
+static SLEEP: Statement<(), ()> = Statement::new("test::SLEEP", "select pg_sleep_for('30 s')");
 
 async fn one(store: &Store) -> Result<i32, Error> {
     store.run_system("select_one", |tx| async move { tx.one(&ONE, ()).await }).await
@@ -143,4 +143,30 @@ async fn the_application_and_its_limits_are_visible_to_operators() {
     let store = Store::new(&db.settings("web"), "youtility-web").unwrap();
     let seen = store.run_system("read_name", |tx| async move { tx.one(&NAME, ()).await }).await.unwrap();
     assert_eq!(seen, ("youtility-web".to_owned(), "10s".to_owned(), "3s".to_owned()));
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_does_not_hang_its_callers() {
+    let db = Database::create().await;
+    let proxy = ChaosProxy::start(db.address()).await;
+    let settings = DatabaseSettings {
+        port: proxy.address().port(),
+        connect_timeout_ms: 200,
+        wait_timeout_ms: 200,
+        statement_timeout_ms: 300,
+        ..db.settings("web")
+    };
+    let store = Store::new(&settings, "test").unwrap();
+    let connected = Store::new(&settings, "test").unwrap();
+    assert_eq!(one(&connected).await.unwrap(), 1);
+    proxy.freeze();
+    for store in [&store, &connected] {
+        let asked = Instant::now();
+        assert_eq!(one(store).await.unwrap_err().code(), "database-unavailable");
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    }
+    proxy.heal();
+    for store in [&store, &connected] {
+        assert_eq!(one(store).await.unwrap(), 1);
+    }
 }

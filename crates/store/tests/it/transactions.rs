@@ -13,7 +13,7 @@ static SET_NUMBER: Statement<(i64,), ()> =
 static START: Statement<(ClientId,), ()> =
     Statement::new("test::START", "insert into ticket_counter (client_id) values ($1)");
 static SITES: Statement<(), SiteId> = Statement::new("test::SITES", "select id from site");
-static SLEEP: Statement<(), ()> = Statement::new("test::SLEEP", "select pg_sleep(30)");
+static SLEEP: Statement<(), ()> = Statement::new("test::SLEEP", "select pg_sleep_for('30 s')");
 static NONSENSE: Statement<(), ()> = Statement::new("test::NONSENSE", "select 1 / 0");
 
 async fn start_counter(store: &Store, actor: &Actor) {

@@ -101,3 +101,19 @@ async fn a_cut_proxy_drops_connections_and_a_healed_one_passes_them() {
     again.read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"pong");
 }
+
+#[tokio::test]
+async fn a_frozen_proxy_keeps_connections_and_their_bytes() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = ChaosProxy::start(server.local_addr().unwrap()).await;
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    let (mut accepted, _) = server.accept().await.unwrap();
+    proxy.freeze();
+    client.write_all(b"late").await.unwrap();
+    let mut bytes = [0; 4];
+    let early = tokio::time::timeout(Duration::from_millis(100), accepted.read_exact(&mut bytes)).await;
+    assert!(early.is_err(), "a byte passed");
+    proxy.heal();
+    accepted.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"late");
+}

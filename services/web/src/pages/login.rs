@@ -67,17 +67,18 @@ pub(crate) async fn submit(
     match auth::sign_in(&state, &request, address, &sign_in).await {
         Ok(answer) if answer.refusal.is_none() => Ok(welcome(&answer, &next)),
         Ok(answer) => refuse(frame, sign_in.login, next, answer),
-        Err(problem) => {
-            let refusal = Some("Sign-in is not available at this moment. Try again shortly.".to_owned());
-            tracing::warn!(
-                error.code = problem.code(),
-                error.cause = problem.to_string(),
-                "auth did not answer"
-            );
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let retry_after = Some(header::HeaderValue::from_static("2"));
-            refuse(frame, sign_in.login, next, Answer { status, cookies: Vec::new(), retry_after, refusal })
-        }
+        Err(problem) => refuse(frame, sign_in.login, next, unavailable(&problem)),
+    }
+}
+
+/// Says that auth cannot be asked, whatever is wrong with it.
+fn unavailable(problem: &Problem) -> Answer {
+    tracing::warn!(error.code = problem.code(), "auth did not answer");
+    Answer {
+        status: Problem::upstream_unavailable().status(),
+        cookies: Vec::new(),
+        retry_after: Some(header::HeaderValue::from_static("2")),
+        refusal: Some("Sign-in is not available at this moment. Try again shortly.".to_owned()),
     }
 }
 

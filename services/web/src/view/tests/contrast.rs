@@ -37,7 +37,9 @@ fn check(theme: &str, tokens: &Tokens<'_>) {
         assert!(found >= least, "{theme}: {front} on {back} is {found:.2}, below {least}");
     };
     for back in SURFACES {
-        TEXTS.iter().for_each(|front| need(front, back, 4.5));
+        for front in TEXTS {
+            need(front, back, 4.5);
+        }
     }
     for tint in TINTS {
         need(&format!("{tint}-text"), &format!("{tint}-soft"), 4.5);
@@ -49,7 +51,9 @@ fn check(theme: &str, tokens: &Tokens<'_>) {
         need(front, "accent-soft", 4.5);
     }
     for back in ["surface-page", "surface-raised", "surface-side"] {
-        ["line-strong", "focus", "accent"].iter().for_each(|front| need(front, back, 3.0));
+        for front in ["line-strong", "focus", "accent"] {
+            need(front, back, 3.0);
+        }
     }
 }
 
@@ -60,7 +64,7 @@ fn tokens_keep_their_contrast_in_both_themes() {
     let light = tokens(light);
     let mut in_the_dark = light.clone();
     in_the_dark.extend(tokens(dark));
-    assert!(light.len() > 30);
+    assert!(light.len() >= 25, "{light:?}");
     check("light", &light);
     check("dark", &in_the_dark);
 }
