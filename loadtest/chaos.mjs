@@ -52,7 +52,7 @@ async function raiseTicket(round) {
     const cookie = await signIn(ask);
     const sites = JSON.parse((await ask("GET", "/api/v1/sites", { headers: { cookie } })).text).items;
     const session = JSON.parse((await ask("GET", "/api/v1/session", { headers: { cookie } })).text);
-    const people = JSON.parse((await ask("GET", "/api/v1/people/lookup?q=as", { headers: { cookie } })).text).items;
+    const people = JSON.parse((await ask("GET", "/api/v1/people/lookup?q=me", { headers: { cookie } })).text).items;
     const csrf = await token(cookie);
     const answer = await ask("POST", "/api/v1/tickets", {
       headers: { cookie, "content-type": "application/json", "idempotency-key": key, "x-csrf-token": csrf },

@@ -148,6 +148,17 @@ create function seconds_until_sign_in_reset(p_key text, p_window interval) retur
 alter function seconds_until_sign_in_reset(text, interval) owner to youtility_definer;
 revoke all on function seconds_until_sign_in_reset(text, interval) from public;
 
+-- Whether a key's window is full, without a lock: a flood of blocked callers must not queue for the counter's row.
+create function is_sign_in_full(p_key text, p_window interval, p_max integer) returns boolean
+    language sql stable security definer set search_path = public, pg_temp as $$
+        select exists (select from sign_in_counter
+                        where key = p_key
+                          and attempts >= p_max
+                          and window_started_at + p_window > clock_timestamp())
+    $$;
+alter function is_sign_in_full(text, interval, integer) owner to youtility_definer;
+revoke all on function is_sign_in_full(text, interval, integer) from public;
+
 -- Reserves one attempt before a password is looked at: the login name first, then the network. Exact under concurrency
 -- and over replicas when each call commits on its own. A blocked call neither counts nor moves the end of the window.
 create function reserve_sign_in_attempt(
@@ -159,17 +170,26 @@ declare
     login_key   text := sign_in_login_key(p_username);
     network_key text := sign_in_network_key(p_ip);
 begin
-    if take_sign_in_attempt(login_key, p_window, p_username_max) is null then
+    -- Looks first and takes then: only callers who still find room queue for the rows.
+    if is_sign_in_full(login_key, p_window, p_username_max) then
         blocked_by := 'USERNAME';
-        retry_after_seconds := seconds_until_sign_in_reset(login_key, p_window);
-    elsif take_sign_in_attempt(network_key, p_window, p_ip_max) is null then
-        update sign_in_counter set attempts = greatest(attempts - 1, 0) where key = login_key;
+    elsif is_sign_in_full(network_key, p_window, p_ip_max) then
         blocked_by := 'IP';
-        retry_after_seconds := seconds_until_sign_in_reset(network_key, p_window);
-    else
-        retry_after_seconds := 0;
+    elsif take_sign_in_attempt(login_key, p_window, p_username_max) is null then
+        blocked_by := 'USERNAME';
+    elsif take_sign_in_attempt(network_key, p_window, p_ip_max) is null then
+        blocked_by := 'IP';
+        update sign_in_counter set attempts = greatest(attempts - 1, 0) where key = login_key;
     end if;
+    retry_after_seconds := case blocked_by
+        when 'USERNAME' then seconds_until_sign_in_reset(login_key, p_window)
+        when 'IP' then seconds_until_sign_in_reset(network_key, p_window)
+        else 0 end;
     is_granted := blocked_by is null;
+    if not is_granted then
+        -- A crash may forget that somebody was blocked, never that somebody tried.
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
     insert into auth_rate_limit_attempts (ip_address, username, outcome)
     values (p_ip, left(p_username, 150), coalesce('BLOCKED_' || blocked_by, 'RESERVED'))
     returning id into attempt_id;

@@ -230,6 +230,7 @@ fn health(keys: &Keys, plan: &Plan) -> Result<Table> {
     table.extend(toml! {
         [broker]
         port = port
+        tls = "disable"
         username = "health"
         password = password
     });

@@ -27,7 +27,10 @@ mod tests {
     use super::*;
 
     fn check(lengths: &[&str], encodings: &[&str]) -> Result<(), Refusal> {
-        check_framing(lengths.iter().map(|value| value.as_bytes()), encodings.iter().map(|value| value.as_bytes()))
+        check_framing(
+            lengths.iter().map(|value| value.as_bytes()),
+            encodings.iter().map(|value| value.as_bytes()),
+        )
     }
 
     #[test]

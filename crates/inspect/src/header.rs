@@ -41,7 +41,8 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 fn is_bracketed_address(name: &str) -> bool {
@@ -74,11 +75,25 @@ mod tests {
 
     #[test]
     fn exactly_one_plain_host_passes() {
-        for host in ["youtility.example", "127.0.0.1:8080", "localhost", "[::1]", "[2001:db8::1]:443", "a_b-c.d:1"] {
+        for host in
+            ["youtility.example", "127.0.0.1:8080", "localhost", "[::1]", "[2001:db8::1]:443", "a_b-c.d:1"]
+        {
             assert_eq!(check_host([host.as_bytes()]), Ok(()), "{host}");
         }
         for host in [
-            "", ":80", "a,b", "user@host", "host/path", "host:port", "host:", "host:99999", "a b", "::1", "[::1", "h?x", "h#x",
+            "",
+            ":80",
+            "a,b",
+            "user@host",
+            "host/path",
+            "host:port",
+            "host:",
+            "host:99999",
+            "a b",
+            "::1",
+            "[::1",
+            "h?x",
+            "h#x",
         ] {
             assert_eq!(check_host([host.as_bytes()]), Err(Refusal::Host), "{host}");
         }

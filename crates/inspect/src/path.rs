@@ -98,9 +98,9 @@ fn decode_once(text: &str) -> Result<Decoded, Refusal> {
 }
 
 fn holds_encoding(bytes: &[u8]) -> bool {
-    bytes.windows(3).any(|window| {
-        matches!(window, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
-    })
+    bytes.windows(3).any(
+        |window| matches!(window, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()),
+    )
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

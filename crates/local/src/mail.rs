@@ -27,7 +27,7 @@ const CONNECTIONS_MAX: usize = 64;
 const CONNECTION_LIMIT: Duration = Duration::from_mins(10);
 
 /// How the server answers each recipient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Takes the mail.
     Accept,
@@ -35,6 +35,8 @@ pub enum Answer {
     PutOff,
     /// 550: never.
     Refuse,
+    /// 550 for one address; takes the mail for the others.
+    RefuseOnly(String),
 }
 
 /// A mail server that keeps everything. Dropping it closes its listeners and connections.

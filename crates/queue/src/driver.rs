@@ -4,7 +4,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -141,7 +140,7 @@ impl Driver {
                 self.hold(asked, claimed);
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "no tasks were claimed");
+                tracing::warn!(error.chain = chain(&error), "no tasks were claimed");
                 self.lanes.iter_mut().for_each(Lane::exhaust);
                 self.next_look = Instant::now() + self.pacing.step();
             }
@@ -203,7 +202,7 @@ impl Driver {
         let ended = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(error = chain(&error), "an attempt ended outside of its limits");
+                tracing::error!(error.chain = chain(&error), "an attempt ended outside of its limits");
                 return None;
             }
         };
@@ -245,7 +244,7 @@ impl Driver {
         let renewed: HashSet<Uuid> = match answer {
             Ok(renewed) => renewed.into_iter().collect(),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "leases were not renewed");
+                tracing::warn!(error.chain = chain(&error), "leases were not renewed");
                 return;
             }
         };
@@ -283,6 +282,7 @@ impl Driver {
 
     async fn drain(&mut self, mut beat: Interval) {
         let deadline = Instant::now() + self.worker.settings.drain_timeout();
+        let end = self.worker.end();
         self.give_back_waiting(deadline).await;
         while !self.attempts.is_empty() {
             tokio::select! {
@@ -292,7 +292,7 @@ impl Driver {
                 _ = beat.tick() => self.renew_if_needed(),
             }
         }
-        self.cut_short().await;
+        self.cut_short(end).await;
     }
 
     /// Hands back what was claimed and not begun, also by a claim that is still under way.
@@ -310,14 +310,13 @@ impl Driver {
     }
 
     /// Ends what did not finish in time, and hands it back.
-    async fn cut_short(&mut self) {
+    async fn cut_short(&mut self, end: Instant) {
         if self.attempts.is_empty() {
             return;
         }
         self.held.values().for_each(|held| held.cancel.cancel());
         let mut cut = Vec::new();
-        let limit = Instant::now() + Duration::from_millis(self.worker.settings.retry_max_ms);
-        while let Ok(Some(ended)) = timeout_at(limit, self.attempts.join_next()).await {
+        while let Ok(Some(ended)) = timeout_at(end, self.attempts.join_next()).await {
             cut.extend(self.take_ended(ended));
         }
         tracing::warn!(tasks = cut.len(), "tasks did not finish within the drain and were handed back");
@@ -326,11 +325,10 @@ impl Driver {
 }
 
 async fn release(worker: &Worker, ids: &[Uuid]) {
-    let limit = Instant::now() + Duration::from_millis(worker.settings.retry_max_ms);
-    match timeout_at(limit, lease::release(worker, ids)).await {
+    match timeout_at(worker.end(), lease::release(worker, ids)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(error = chain(&error), "tasks were not handed back; their leases run out");
+            tracing::warn!(error.chain = chain(&error), "tasks were not handed back; their leases run out");
         }
         Err(_elapsed) => tracing::warn!("tasks were not handed back in time; their leases run out"),
     }

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_util::sync::CancellationToken;
@@ -16,9 +16,9 @@ use crate::driver::Driver;
 use crate::error::chain;
 use crate::listen::Listener;
 use crate::schedule::Clockwork;
-use crate::worker::{Load, Worker};
+use crate::worker::Worker;
 use crate::{EngineSettings, Error, Kind, Schedule};
-use crate::{enqueue, listen, promote, register, report, settle, telemetry, tick};
+use crate::{enqueue, lease, listen, promote, register, report, settle, telemetry, tick};
 
 /// Collects what an [`Engine`] is to know.
 pub struct Builder {
@@ -36,7 +36,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts to put an engine together; statements go through `pool`, five connections at a time at most.
+    /// Starts to put an engine together; it uses up to eight connections of `pool` at a time.
+    ///
+    /// Give it a pool that handlers do not share: waiting for them it could lose its leases.
     pub fn builder(pool: Pool, settings: EngineSettings) -> Builder {
         Builder { pool, settings, kinds: Vec::new(), schedules: Vec::new(), listener: None }
     }
@@ -49,7 +51,8 @@ impl Engine {
     /// Works until `shutdown` is cancelled, then drains and returns.
     ///
     /// PostgreSQL may be away, at the start and at any time: the engine tries again, with pauses. The drain claims no
-    /// more, hands waiting tasks back at once, lets running ones finish for `drain_timeout_ms` and hands the rest back.
+    /// more, hands waiting tasks back at once, lets running ones finish for `drain_timeout_ms` and hands the rest back; it takes `retry_max_ms` longer
+    /// than that at most.
     /// Dropping the future instead stops everything where it is; the leases run out and others take over.
     ///
     /// # Errors
@@ -60,32 +63,28 @@ impl Engine {
         if !register::until_done(&worker, &shutdown).await? {
             return Ok(());
         }
-        // Reporting goes on during the drain, and rescuing with it; the rest stops when it begins.
+        // Reporting goes on during the drain; the rest stops when it begins.
         let drained = CancellationToken::new();
         let mut parts = JoinSet::new();
         parts.spawn(promote::run(worker.clone(), shutdown.clone()));
         parts.spawn(tick::run(worker.clone(), shutdown.clone()));
+        parts.spawn(lease::keep_rescuing(worker.clone(), shutdown.clone()));
         parts.spawn(report::measure(worker.clone(), shutdown.clone()));
         parts.spawn(report::beat(worker.clone(), shutdown.clone(), drained.clone()));
         if let Some(listener) = self.listener {
             parts.spawn(listen::run(listener, worker.clone(), shutdown.clone()));
         }
         let (sender, receiver) = mpsc::channel(worker.settings.settle_batch.saturating_mul(2));
-        let give_up = CancellationToken::new();
         let mut writing = JoinSet::new();
-        writing.spawn(settle::run(worker.clone(), receiver, give_up.clone()));
+        writing.spawn(settle::run(worker.clone(), receiver));
 
         Driver::new(worker.clone(), sender).run(shutdown).await;
-        let limit = Duration::from_millis(worker.settings.retry_max_ms);
-        if tokio::time::timeout(limit, writing.join_next()).await.is_err() {
-            give_up.cancel();
-            writing.shutdown().await;
+        if timeout_at(worker.end(), writing.join_next()).await.is_err() {
+            tracing::warn!("not all finished tasks were written; the others will run again");
         }
         drained.cancel();
-        while let Some(ended) = parts.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(error = chain(&error), "a part of the engine ended early");
-            }
+        if timeout_at(worker.end(), join(&mut parts)).await.is_err() {
+            tracing::warn!("PostgreSQL did not answer before the end of the drain");
         }
         Ok(())
     }
@@ -140,17 +139,17 @@ impl Builder {
             }
         }
         let schedules = check_schedules(self.schedules, &kinds)?;
-        let worker = Worker {
-            id: enqueue::new_id(),
-            pool: self.pool,
-            settings: self.settings,
-            kinds,
-            schedules,
-            ready: tokio::sync::Notify::new(),
-            delayed: tokio::sync::Notify::new(),
-            load: Load::default(),
-        };
+        let worker = Worker::new(enqueue::new_id(), self.pool, self.settings, kinds, schedules);
         Ok(Engine { worker: Arc::new(worker), listener: self.listener })
+    }
+}
+
+/// Waits for the parts of an engine, which end when they are told to.
+async fn join(parts: &mut JoinSet<()>) {
+    while let Some(ended) = parts.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(error.chain = chain(&error), "a part of the engine ended early");
+        }
     }
 }
 

@@ -88,9 +88,9 @@ pub enum Error {
     /// No connection came out of the pool.
     #[error("no connection to PostgreSQL")]
     Pool(#[from] deadpool_postgres::PoolError),
-    /// The listening connection did not open in time.
-    #[error("the listening connection did not open in time")]
-    ListenTimeout,
+    /// PostgreSQL, or the pool, did not answer in time.
+    #[error("PostgreSQL did not answer in time")]
+    Unanswered,
     /// PostgreSQL refused or was not reached.
     #[error("PostgreSQL failed")]
     Postgres(#[from] tokio_postgres::Error),

@@ -1,8 +1,12 @@
 //! Keeping what is held, giving back what is not run, taking back what others have lost.
 
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::worker::{Worker, count, millis};
+use crate::error::chain;
+use crate::worker::{Worker, count, millis, pause};
 use crate::{Error, telemetry};
 
 // Rows are locked in the order of the array, here and when verdicts are written: sorted arrays do not lock each other out.
@@ -24,24 +28,36 @@ with released as (
 )
 select count(*), pg_notify('queue_ready', string_agg(distinct queue, ',')) from released having count(*) > 0";
 
+// A lease that runs out beside a living worker (an answer that was lost, a stall) is a failed attempt like any other.
+// Beside a silent one it is a crash, and what ends its workers again and again is buried.
 const RESCUE: &str = "-- queue::lease::rescue
 with expired as materialized (
-    select id, worker_id
-      from task
-     where state = 'RUNNING' and lease_until < clock_timestamp()
-     limit $1::int8
-       for update skip locked
+    select late.id, late.worker_id, worker.id is not null as alive,
+           coalesce(case when worker.id is null then late.crashes + 1 >= $2
+                         else late.attempt >= coalesce(late.attempts_max, known.attempts_max) end, false) as hopeless
+      from (
+           select id, worker_id, kind, attempt, attempts_max, crashes
+             from task
+            where state = 'RUNNING' and lease_until < clock_timestamp()
+            limit $1::int8
+              for update skip locked
+           ) as late
+      left join task_kind as known on known.name = late.kind
+      left join task_worker as worker
+             on worker.id = late.worker_id
+            and worker.heartbeat_at > clock_timestamp() - $3::int8 * interval '1 millisecond'
 ), gone as (
     delete from task
      using expired
-     where task.id = expired.id and task.crashes + 1 >= $2
-    returning task.*
+     where task.id = expired.id and expired.hopeless
+    returning task.*, expired.alive
 ), freed as (
     update task
-       set state = 'READY', crashes = task.crashes + 1, worker_id = null, lease_until = null
+       set state = 'READY', crashes = task.crashes + case when expired.alive then 0 else 1 end,
+           worker_id = null, lease_until = null
       from expired
-     where task.id = expired.id and task.crashes + 1 < $2
-    returning task.id, task.queue, task.attempt, expired.worker_id
+     where task.id = expired.id and not expired.hopeless
+    returning task.id, task.queue, task.attempt, expired.worker_id, expired.alive
 ), remembered as (
     insert into task_history (id, worker_id, tenant, correlation, created_at, run_at, finished_at,
                               attempts, queue, kind, outcome, args)
@@ -49,14 +65,17 @@ with expired as materialized (
       from gone
 ), attempted as (
     insert into task_attempt (task_id, worker_id, finished_at, attempt, outcome, error)
-    select id, worker_id, now(), attempt, 'CRASHED', 'the lease ran out' from gone
+    select id, worker_id, now(), attempt, case when alive then 'FAILED' else 'CRASHED' end, 'the lease ran out'
+      from gone
     union all
-    select id, worker_id, now(), attempt, 'CRASHED', 'the lease ran out' from freed
+    select id, worker_id, now(), attempt, case when alive then 'FAILED' else 'CRASHED' end, 'the lease ran out'
+      from freed
 ), buried as (
     insert into task_dead_letter (id, tenant, correlation, created_at, buried_at, attempts, attempts_max, crashes,
                                   priority, queue, kind, reason, error, unique_key, traceparent, args)
-    select id, tenant, correlation, created_at, now(), attempt, attempts_max, crashes + 1,
-           priority, queue, kind, 'CRASHED', 'the lease ran out', unique_key, traceparent, args
+    select id, tenant, correlation, created_at, now(), attempt, attempts_max,
+           crashes + case when alive then 0 else 1 end, priority, queue, kind,
+           case when alive then 'EXHAUSTED' else 'CRASHED' end, 'the lease ran out', unique_key, traceparent, args
       from gone
 ), woken as (
     select pg_notify('queue_ready', string_agg(distinct queue, ',')) as done from freed having count(*) > 0
@@ -79,11 +98,25 @@ pub(crate) async fn release(worker: &Worker, ids: &[Uuid]) -> Result<(), Error> 
     Ok(())
 }
 
-/// Takes tasks back whose worker fell silent; buries those that it happened to too often.
-pub(crate) async fn rescue(worker: &Worker) -> Result<(), Error> {
-    let batch = count(worker.settings.rescue_batch);
+/// Takes tasks back whose leases ran out, each heartbeat until told to stop.
+pub(crate) async fn keep_rescuing(worker: Arc<Worker>, stop: CancellationToken) {
     loop {
-        let rows = worker.query(RESCUE, &[&batch, &worker.settings.crash_max]).await?;
+        if let Err(error) = rescue(&worker).await {
+            tracing::warn!(error.chain = chain(&error), "leases that ran out were not looked for");
+        }
+        if !pause(worker.settings.heartbeat(), &stop).await {
+            return;
+        }
+    }
+}
+
+async fn rescue(worker: &Worker) -> Result<(), Error> {
+    let batch = count(worker.settings.rescue_batch);
+    // Leases last five heartbeats at least and are renewed after a third: beside a lease that ran out, the last
+    // heartbeat of a dead worker is more than two old.
+    let silent_after = millis(worker.settings.heartbeat() * 2);
+    loop {
+        let rows = worker.query(RESCUE, &[&batch, &worker.settings.crash_max, &silent_after]).await?;
         let Some(row) = rows.first() else { return Ok(()) };
         let (freed, buried): (i64, i64) = (row.try_get("freed")?, row.try_get("buried")?);
         report(u64::try_from(freed).unwrap_or(0), u64::try_from(buried).unwrap_or(0));
@@ -102,9 +135,9 @@ fn report(freed: u64, buried: u64) {
     }
     telemetry::rescued(freed, buried);
     if buried > 0 {
-        tracing::error!(target: "task", tasks = buried, "tasks were given up: their workers ended while they ran");
+        tracing::error!(target: "task", tasks = buried, "tasks whose leases ran out were given up");
     }
     if freed > 0 {
-        tracing::warn!(target: "task", tasks = freed, "tasks were taken back from workers that fell silent");
+        tracing::warn!(target: "task", tasks = freed, "tasks whose leases ran out were taken back");
     }
 }

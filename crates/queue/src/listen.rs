@@ -54,7 +54,10 @@ pub(crate) async fn run(listener: Listener, worker: Arc<Worker>, stop: Cancellat
         match lost {
             Ok(()) => tracing::warn!("the listening connection was closed; polling goes on"),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "the listening connection was lost; polling goes on");
+                tracing::warn!(
+                    error.chain = chain(&error),
+                    "the listening connection was lost; polling goes on"
+                );
             }
         }
         if !pause(pacing.step(), &stop).await {
@@ -67,7 +70,7 @@ pub(crate) async fn run(listener: Listener, worker: Arc<Worker>, stop: Cancellat
 async fn session(listener: &Listener, worker: &Worker, pacing: &mut Pacing) -> Result<(), Error> {
     let limit = Duration::from_millis(worker.settings.connect_timeout_ms);
     let opened = tokio::time::timeout(limit, (listener.connect)()).await;
-    let (client, mut messages) = opened.map_err(|_elapsed| Error::ListenTimeout)??;
+    let (client, mut messages) = opened.map_err(|_elapsed| Error::Unanswered)??;
     // The answer to `listen` arrives only while the messages are read.
     let listening =
         client.batch_execute("listen queue_ready").map_ok(|()| tracing::debug!("listening for tasks"));

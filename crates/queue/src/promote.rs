@@ -40,7 +40,7 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
                 next.min(worker.settings.poll_interval())
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "delayed tasks were not looked at");
+                tracing::warn!(error.chain = chain(&error), "delayed tasks were not looked at");
                 pacing.step()
             }
         };

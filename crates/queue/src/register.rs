@@ -42,7 +42,7 @@ pub(crate) async fn until_done(worker: &Worker, stop: &CancellationToken) -> Res
                 Err(error) => error,
             },
         };
-        tracing::warn!(error = chain(&error), "the engine waits for PostgreSQL");
+        tracing::warn!(error.chain = chain(&error), "the engine waits for PostgreSQL");
         if !pause(pacing.step(), stop).await {
             return Ok(false);
         }

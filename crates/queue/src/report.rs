@@ -1,4 +1,4 @@
-//! Saying that this worker lives, looking after the tasks of those that do not, and measuring the queues.
+//! Saying that this worker lives, and measuring the queues.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::chain;
 use crate::worker::{Worker, count, millis, pause};
-use crate::{Error, Stats, lease, stats, telemetry};
+use crate::{Error, Stats, stats, telemetry};
 
 const BEAT: &str = "-- queue::report::beat
 with forgotten as (
@@ -22,12 +22,12 @@ values ($1, $2, $3, $4, $5::int8::int4, $6::int8::int4)
 const LEAVE: &str = "-- queue::report::leave
 delete from task_worker where id = $1";
 
-/// Reports each heartbeat and rescues, until the drain is over; then takes the worker off the list.
+/// Reports each heartbeat until the drain is over; then takes the worker off the list.
 pub(crate) async fn beat(worker: Arc<Worker>, draining: CancellationToken, drained: CancellationToken) {
     loop {
         let state = if draining.is_cancelled() { "DRAINING" } else { "WORKING" };
         if let Err(error) = report(&worker, state).await {
-            tracing::warn!(error = chain(&error), "the worker did not report");
+            tracing::warn!(error.chain = chain(&error), "the worker did not report");
         }
         let beat = tokio::time::sleep(worker.settings.heartbeat());
         tokio::select! {
@@ -36,11 +36,10 @@ pub(crate) async fn beat(worker: Arc<Worker>, draining: CancellationToken, drain
             () = beat => {}
         }
     }
-    let limit = Duration::from_millis(worker.settings.retry_max_ms);
-    match tokio::time::timeout(limit, worker.query(LEAVE, &[&worker.id])).await {
+    match tokio::time::timeout_at(worker.end(), worker.query(LEAVE, &[&worker.id])).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            tracing::warn!(error = chain(&error), "the worker did not sign off");
+            tracing::warn!(error.chain = chain(&error), "the worker did not sign off");
         }
         Err(_elapsed) => tracing::warn!("the worker did not sign off in time"),
     }
@@ -53,7 +52,7 @@ async fn report(worker: &Worker, state: &str) -> Result<(), Error> {
     worker
         .query(BEAT, &[&worker.id, name, &state, &queues, &count(running), &count(buffered), &forget])
         .await?;
-    lease::rescue(worker).await
+    Ok(())
 }
 
 /// Publishes depth and age of the queues as metrics.
@@ -62,7 +61,7 @@ pub(crate) async fn measure(worker: Arc<Worker>, stop: CancellationToken) {
     loop {
         match measured(&worker).await {
             Ok(stats) => telemetry::publish(&stats),
-            Err(error) => tracing::warn!(error = chain(&error), "the queues were not measured"),
+            Err(error) => tracing::warn!(error.chain = chain(&error), "the queues were not measured"),
         }
         if !pause(every, &stop).await {
             return;
@@ -71,6 +70,6 @@ pub(crate) async fn measure(worker: Arc<Worker>, stop: CancellationToken) {
 }
 
 async fn measured(worker: &Worker) -> Result<Stats, Error> {
-    let client = worker.pool.get().await?;
-    stats(&**client).await
+    let client = worker.client().await?;
+    worker.in_time(stats(&**client)).await
 }

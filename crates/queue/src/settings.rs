@@ -25,13 +25,13 @@ pub struct EngineSettings {
     pub promote_interval_ms: u64,
     /// Delayed tasks made ready in one statement.
     pub promote_batch: usize,
-    /// How long a claim is valid without renewal.
+    /// How long a claim is valid without renewal; five heartbeats at least.
     pub lease_ms: u64,
-    /// How often leases are renewed, the worker reports and the leases of others are looked through.
+    /// How often leases are renewed, the worker reports, and leases that ran out are looked for.
     pub heartbeat_ms: u64,
     /// How long a worker without heartbeat stays listed.
     pub worker_forget_ms: u64,
-    /// After this many ends of its worker while it held the task, the task is buried.
+    /// After this many times that its worker fell silent, a task is buried.
     pub crash_max: i32,
     /// Expired leases taken back in one statement.
     pub rescue_batch: usize,
@@ -45,6 +45,8 @@ pub struct EngineSettings {
     pub schedule_interval_ms: u64,
     /// The longest pause before PostgreSQL is tried again.
     pub retry_max_ms: u64,
+    /// How long a statement of the engine may take before its connection is given up.
+    pub statement_timeout_ms: u64,
     /// How long opening the listening connection may take.
     pub connect_timeout_ms: u64,
     /// Characters kept of an error's chain.
@@ -79,6 +81,7 @@ impl Default for EngineSettings {
             stats_interval_ms: 15_000,
             schedule_interval_ms: 30_000,
             retry_max_ms: 5_000,
+            statement_timeout_ms: 15_000,
             connect_timeout_ms: 3_000,
             error_chars_max: 4_000,
         }
@@ -101,11 +104,7 @@ impl EngineSettings {
             (self.promote_interval_ms == 0, "promote_interval_ms", "use at least 1"),
             (self.promote_batch == 0, "promote_batch", "use at least 1"),
             (self.heartbeat_ms == 0, "heartbeat_ms", "use at least 1"),
-            (
-                self.lease_ms < self.heartbeat_ms.saturating_mul(3),
-                "lease_ms",
-                "use at least three heartbeats",
-            ),
+            (self.lease_ms < self.heartbeat_ms.saturating_mul(5), "lease_ms", "use at least five heartbeats"),
             (self.worker_forget_ms < self.lease_ms, "worker_forget_ms", "use at least lease_ms"),
             (self.crash_max < 1, "crash_max", "use at least 1"),
             (self.rescue_batch == 0, "rescue_batch", "use at least 1"),
@@ -113,6 +112,7 @@ impl EngineSettings {
             (self.stats_interval_ms == 0, "stats_interval_ms", "use at least 1"),
             (self.schedule_interval_ms == 0, "schedule_interval_ms", "use at least 1"),
             (self.retry_max_ms == 0, "retry_max_ms", "use at least 1"),
+            (self.statement_timeout_ms == 0, "statement_timeout_ms", "use at least 1"),
             (self.connect_timeout_ms == 0, "connect_timeout_ms", "use at least 1"),
         ];
         refused.into_iter().filter_map(|(wrong, key, advice)| wrong.then_some((key, advice))).collect()

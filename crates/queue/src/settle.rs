@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
-use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Verdict;
 use crate::error::chain;
-use crate::worker::{Pacing, Worker, millis, pause};
+use crate::worker::{Pacing, Worker, millis};
 use crate::{Error, telemetry};
 
 // A verdict counts only while the worker still holds the task in the same attempt. Finished tasks leave `task` here;
@@ -66,17 +65,17 @@ select (select count(*) from gone) + (select count(*) from kept) as settled,
        (select count(*) from freed where done is not null) as freed";
 
 /// Writes verdicts as they come until the senders are gone, as many at a time as have gathered.
-pub(crate) async fn run(worker: Arc<Worker>, mut verdicts: Receiver<Verdict>, give_up: CancellationToken) {
+pub(crate) async fn run(worker: Arc<Worker>, mut verdicts: Receiver<Verdict>) {
     let mut batch = Vec::with_capacity(worker.settings.settle_batch);
     while verdicts.recv_many(&mut batch, worker.settings.settle_batch).await > 0 {
         batch.sort_unstable_by_key(|verdict: &Verdict| verdict.id);
-        write(&worker, &batch, &give_up).await;
+        write(&worker, &batch).await;
         batch.clear();
     }
 }
 
 /// Writes a batch; while PostgreSQL is away it waits, and the bounded channel holds the rest back.
-async fn write(worker: &Worker, batch: &[Verdict], give_up: &CancellationToken) {
+async fn write(worker: &Worker, batch: &[Verdict]) {
     let mut pacing = Pacing::new(&worker.settings);
     loop {
         let error = match settle(worker, batch).await {
@@ -86,11 +85,12 @@ async fn write(worker: &Worker, batch: &[Verdict], give_up: &CancellationToken) 
         if error.is_refusal() {
             return write_singly(worker, batch, error).await;
         }
-        tracing::warn!(error = chain(&error), tasks = batch.len(), "finished tasks are not written yet");
-        if !pause(pacing.step(), give_up).await {
-            tracing::warn!(tasks = batch.len(), "finished tasks were not written; they will run again");
-            return;
-        }
+        tracing::warn!(
+            error.chain = chain(&error),
+            tasks = batch.len(),
+            "finished tasks are not written yet"
+        );
+        tokio::time::sleep(pacing.step()).await;
     }
 }
 
@@ -98,7 +98,7 @@ async fn write(worker: &Worker, batch: &[Verdict], give_up: &CancellationToken) 
 async fn write_singly(worker: &Worker, batch: &[Verdict], error: Error) {
     if let [verdict] = batch {
         tracing::error!(
-            error = chain(&error),
+            error.chain = chain(&error),
             task.id = %verdict.id,
             "the outcome of a task cannot be written; its lease will run out"
         );
@@ -107,7 +107,7 @@ async fn write_singly(worker: &Worker, batch: &[Verdict], error: Error) {
     for verdict in batch {
         if let Err(error) = settle(worker, std::slice::from_ref(verdict)).await {
             tracing::error!(
-                error = chain(&error),
+                error.chain = chain(&error),
                 task.id = %verdict.id,
                 "the outcome of a task cannot be written; its lease will run out"
             );

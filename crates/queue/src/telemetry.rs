@@ -67,7 +67,7 @@ pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration
                 task.attempt = task.attempt,
                 outcome = verdict.outcome.as_str(),
                 fate = verdict.fate.as_str(),
-                error = verdict.error.as_deref(),
+                error.chain = verdict.error.as_deref(),
                 elapsed_ms = elapsed.as_secs_f64() * 1000.0,
                 correlation_id = task.correlation.map(tracing::field::display),
                 "{}",

@@ -37,7 +37,7 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
                 next.min(most)
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "the schedules were not looked at");
+                tracing::warn!(error.chain = chain(&error), "the schedules were not looked at");
                 pacing.step()
             }
         };
@@ -60,7 +60,7 @@ async fn look(worker: &Worker) -> Result<Duration, Error> {
         let Some((last, now)) = last.get(&clockwork.schedule.name) else { continue };
         let next = clockwork.next(*now);
         if let Some(tick) = clockwork.due(*last, *now) {
-            fire(worker, clockwork, tick, next).await?;
+            worker.in_time(fire(worker, clockwork, tick, next)).await?;
         }
         if let Some(next) = next {
             wait = wait.min(Duration::try_from(next.duration_since(*now)).unwrap_or(Duration::ZERO));

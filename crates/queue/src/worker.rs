@@ -1,11 +1,13 @@
 //! What all parts of a running engine share.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ pub(crate) struct Worker {
     /// There may be a delayed task that is due sooner than expected.
     pub(crate) delayed: Notify,
     pub(crate) load: Load,
+    end: OnceLock<Instant>,
 }
 
 /// How much the process holds; written by the driver, reported with the heartbeat.
@@ -47,6 +50,23 @@ impl Load {
 }
 
 impl Worker {
+    pub(crate) fn new(
+        id: Uuid,
+        pool: Pool,
+        settings: EngineSettings,
+        kinds: HashMap<String, Kind>,
+        schedules: Vec<Clockwork>,
+    ) -> Self {
+        let (ready, delayed, load, end) = (Notify::new(), Notify::new(), Load::default(), OnceLock::new());
+        Self { id, pool, settings, kinds, schedules, ready, delayed, load, end }
+    }
+
+    /// When the last words to PostgreSQL must have been said, counted from the first call: the beginning of the drain.
+    pub(crate) fn end(&self) -> Instant {
+        let last_words = Duration::from_millis(self.settings.retry_max_ms);
+        *self.end.get_or_init(|| Instant::now() + self.settings.drain_timeout() + last_words)
+    }
+
     pub(crate) fn queue_names(&self) -> Vec<&str> {
         self.settings.queues.keys().map(String::as_str).collect()
     }
@@ -57,27 +77,41 @@ impl Worker {
 
     /// Runs one statement as a transaction of its own.
     pub(crate) async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        let client = self.pool.get().await?;
-        let result = match client.prepare_cached(sql).await {
-            Ok(statement) => client.query(&statement, params).await,
-            Err(error) => Err(error),
-        };
-        result.map_err(|error| {
-            discard_if_broken(client, &error);
-            Error::Postgres(error)
-        })
+        let client = self.client().await?;
+        let answer = self
+            .in_time(async {
+                let statement = client.prepare_cached(sql).await?;
+                client.query(&statement, params).await.map_err(Error::from)
+            })
+            .await;
+        if answer.as_ref().is_err_and(breaks_connection) {
+            drop(Object::take(client));
+        }
+        answer
+    }
+
+    pub(crate) async fn client(&self) -> Result<Object, Error> {
+        self.in_time(async { self.pool.get().await.map_err(Error::from) }).await
+    }
+
+    /// Ends what PostgreSQL does not answer: a server that hangs says nothing at all.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limit = Duration::from_millis(self.settings.statement_timeout_ms);
+        match tokio::time::timeout(limit, work).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(Error::Unanswered),
+        }
     }
 }
 
-/// Takes a connection out of the pool when it cannot serve again: closed, shut down, read-only after a failover, or with
-/// statements prepared for a schema that has changed.
-fn discard_if_broken(client: Object, error: &tokio_postgres::Error) {
+/// Whether a connection cannot serve again: closed, hanging, shut down, read-only after a failover, or with statements
+/// prepared for a schema that has changed.
+fn breaks_connection(error: &Error) -> bool {
+    let Error::Postgres(error) = error else { return matches!(error, Error::Unanswered) };
     let broken = ["08", "57", "25006", "0A000", "26000"];
     let says_so =
         error.code().is_some_and(|state| broken.iter().any(|class| state.code().starts_with(class)));
-    if says_so || error.is_closed() {
-        drop(Object::take(client));
-    }
+    says_so || error.is_closed()
 }
 
 /// Pauses between attempts to reach PostgreSQL: from 100 ms, doubling to a limit.

@@ -63,6 +63,7 @@ impl Listener {
                 .keep_alive(Duration::from_millis(settings.keep_alive_ms))
                 .shutdown_timeout(stop_timeout.as_secs().max(1))
                 .tcp_nodelay(true)
+                .h1_allow_half_closed(false)
                 .listen(socket)?;
             Ok(server.run())
         });

@@ -19,7 +19,8 @@ const REQUESTS_IN_FLIGHT: &str = "http_requests_in_flight";
 const BUILD: &str = "youtility_build";
 
 /// Upper bounds of latency buckets, in seconds; other crates' `_seconds` histograms share them.
-const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// How often histograms are folded when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);

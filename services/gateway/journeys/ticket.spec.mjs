@@ -31,8 +31,8 @@ test("a supervisor raises a ticket, its mail arrives, and signing out ends the s
   await page.getByLabel("Site").selectOption({ index: 1 });
   await page.getByRole("radio", { name: "High" }).check();
   const assignee = page.getByRole("combobox", { name: /Assignee/ });
-  await assignee.pressSequentially("as");
-  await expect(page.getByRole("option").first()).toBeVisible();
+  await assignee.pressSequentially("me");
+  await expect(page.locator("yt-combobox [role=option]").first()).toBeVisible();
   await expectAccessible(page);
   await assignee.press("ArrowDown");
   await assignee.press("Enter");
@@ -52,7 +52,7 @@ test("a supervisor raises a ticket, its mail arrives, and signing out ends the s
   );
   expect(mail.subject).toContain(title);
   expect(header(mail, "message-id")).toMatch(/^<[0-9a-f-]{36}@/);
-  expect(mail.to.join(" ")).toMatch(/@example\.|\.test/);
+  expect(mail.to.join(" ")).toMatch(/@[a-z.]+\.example\.com/);
 
   // The history says who did what, also that the mail was sent.
   await eventually("the history to show the mail", async () => {
@@ -84,7 +84,7 @@ test("every mistake of a form is named at once and nothing typed is lost", async
   await page.goto("/tickets/new");
   await page.getByLabel("Description").fill("What I typed stays.");
   await page.getByRole("button", { name: "Raise ticket" }).click();
-  const summary = page.getByRole("alert");
+  const summary = page.locator("#mistakes");
   await expect(summary).toBeVisible();
   await expect(page.getByLabel("Title")).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByLabel("Site")).toHaveAttribute("aria-invalid", "true");

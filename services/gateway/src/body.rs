@@ -3,12 +3,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use actix_web::web;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use hyper::body::{Frame, SizeHint};
 use service::Problem;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -38,18 +40,58 @@ enum Piece {
 }
 
 /// The upstream's end of a body in pieces.
-pub(crate) struct Pieces(mpsc::Receiver<Piece>);
+pub(crate) struct Pieces {
+    arriving: mpsc::Receiver<Piece>,
+    length: Option<u64>,
+}
 
-impl Pieces {
-    /// The pieces as a stream that fails when the end was never said.
-    pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        futures_util::stream::unfold(self.0, |mut pieces| async move {
-            match pieces.recv().await {
-                Some(Piece::Bytes(bytes)) => Some((Ok(bytes), pieces)),
-                Some(Piece::End) => None,
-                None => Some((Err(io::Error::from(io::ErrorKind::ConnectionAborted)), pieces)),
-            }
+/// What is sent to an upstream behind the head.
+pub(crate) enum OutgoingBody {
+    /// Nothing.
+    Nothing,
+    /// A body that is here already.
+    Whole(Bytes),
+    /// A body that is still arriving. It fails when its end is never said.
+    Arriving(Pieces),
+}
+
+impl hyper::body::Body for OutgoingBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let piece = match &mut *self {
+            Self::Nothing => return Poll::Ready(None),
+            Self::Whole(bytes) => Some(Piece::Bytes(std::mem::take(bytes))),
+            Self::Arriving(pieces) => ready!(pieces.arriving.poll_recv(context)),
+        };
+        if matches!(&*self, Self::Whole(_)) {
+            *self = Self::Nothing;
+        }
+        Poll::Ready(match piece {
+            Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Piece::End) => None,
+            None => Some(Err(io::Error::from(io::ErrorKind::ConnectionAborted))),
         })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Arriving(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Nothing => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            Self::Arriving(pieces) => pieces.length.map_or_else(SizeHint::new, SizeHint::with_exact),
+        }
     }
 }
 
@@ -84,9 +126,9 @@ impl Body {
     }
 
     /// Splits into a reader to be driven beside the upstream's request, and what that request sends.
-    pub(crate) fn split(self) -> (impl Future<Output = Result<(), Problem>>, Pieces) {
-        let (sender, receiver) = mpsc::channel(PIECES_WAITING);
-        (self.forward(sender), Pieces(receiver))
+    pub(crate) fn split(self, length: Option<u64>) -> (impl Future<Output = Result<(), Problem>>, Pieces) {
+        let (sender, arriving) = mpsc::channel(PIECES_WAITING);
+        (self.forward(sender), Pieces { arriving, length })
     }
 
     /// An upstream that stopped listening has answered already; what is left of the body is of no use.
@@ -121,7 +163,11 @@ impl Body {
 }
 
 fn broken(error: PayloadError) -> Problem {
-    if matches!(error, PayloadError::Overflow) { Problem::body_too_large() } else { Refusal::BodyIncomplete(error).into() }
+    if matches!(error, PayloadError::Overflow) {
+        Problem::body_too_large()
+    } else {
+        Refusal::BodyIncomplete(error).into()
+    }
 }
 
 impl BodyLimits {
@@ -135,7 +181,8 @@ impl BodyLimits {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
+    use http_body_util::{BodyExt, Collected};
+    use hyper::body::Body as _;
 
     use super::*;
 
@@ -153,24 +200,28 @@ mod tests {
         assert_eq!(limits.allowance(1 << 20), Duration::from_secs(10));
     }
 
-    #[tokio::test]
-    async fn a_body_whose_end_was_not_said_fails() {
-        let (sender, receiver) = mpsc::channel(4);
-        assert!(sender.send(Piece::Bytes(Bytes::from_static(b"half"))).await.is_ok());
+    async fn sent(pieces: Vec<Piece>) -> Result<Bytes, io::Error> {
+        let (sender, arriving) = mpsc::channel(8);
+        for piece in pieces {
+            assert!(sender.send(piece).await.is_ok());
+        }
         drop(sender);
-        let mut stream = Box::pin(Pieces(receiver).into_stream());
-        assert_eq!(stream.next().await.unwrap().unwrap(), "half");
-        assert!(stream.next().await.unwrap().is_err());
+        let body = OutgoingBody::Arriving(Pieces { arriving, length: None });
+        body.collect().await.map(Collected::to_bytes)
     }
 
     #[tokio::test]
-    async fn a_body_whose_end_was_said_ends() {
-        let (sender, receiver) = mpsc::channel(4);
-        assert!(sender.send(Piece::Bytes(Bytes::from_static(b"all"))).await.is_ok());
-        assert!(sender.send(Piece::End).await.is_ok());
-        drop(sender);
-        let mut stream = Box::pin(Pieces(receiver).into_stream());
-        assert_eq!(stream.next().await.unwrap().unwrap(), "all");
-        assert!(stream.next().await.is_none());
+    async fn a_body_fails_unless_its_end_was_said() {
+        let half = || Piece::Bytes(Bytes::from_static(b"half"));
+        assert_eq!(sent(vec![half(), half(), Piece::End]).await.unwrap(), "halfhalf");
+        assert!(sent(vec![half()]).await.is_err());
+        assert!(sent(vec![]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_whole_body_is_sent_once() {
+        let body = OutgoingBody::Whole(Bytes::from_static(b"all"));
+        assert_eq!(body.size_hint().exact(), Some(3));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "all");
     }
 }

@@ -42,7 +42,8 @@ pub(crate) fn set_visitor(mark: &str) -> String {
 
 /// A `Cookie` line without the cookies that only the gateway reads; `None` when nothing is left.
 pub(crate) fn without_ours(line: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let is_ours = |pair: &&[u8]| matches!(name(pair), Some(name) if name == SESSION_COOKIE || name == VISITOR_COOKIE);
+    let is_ours =
+        |pair: &&[u8]| matches!(name(pair), Some(name) if name == SESSION_COOKIE || name == VISITOR_COOKIE);
     if !pairs(line).any(|pair| is_ours(&pair)) {
         return Some(Cow::Borrowed(line));
     }
@@ -91,7 +92,9 @@ mod tests {
 
     #[test]
     fn services_do_not_see_the_gateways_cookies() {
-        let rest = |line: &str| without_ours(line.as_bytes()).map(|kept| String::from_utf8(kept.into_owned()).unwrap());
+        let rest = |line: &str| {
+            without_ours(line.as_bytes()).map(|kept| String::from_utf8(kept.into_owned()).unwrap())
+        };
         assert_eq!(rest("theme=dark; size=2").as_deref(), Some("theme=dark; size=2"));
         assert_eq!(rest("theme=dark; __Host-session=abc; size=2").as_deref(), Some("theme=dark; size=2"));
         assert_eq!(rest("__Host-session=abc; __Host-visitor=v"), None);

@@ -78,7 +78,8 @@ pub(crate) struct Provenance<'a> {
 impl Provenance<'_> {
     /// Whether nothing the browser says points to another site. `origins` replaces the host when it is not empty.
     pub(crate) fn is_ours(&self, origins: &[String]) -> bool {
-        self.fetch_site.is_none_or(|site| site == b"same-origin") && self.origin.is_none_or(|origin| self.owns(origin, origins))
+        self.fetch_site.is_none_or(|site| site == b"same-origin")
+            && self.origin.is_none_or(|origin| self.owns(origin, origins))
     }
 
     fn owns(&self, origin: &[u8], origins: &[String]) -> bool {
@@ -155,7 +156,11 @@ mod tests {
     #[test]
     fn configured_origins_replace_the_host() {
         let origins = vec!["https://public.example".to_owned()];
-        let from = |origin: &'static str| Provenance { host: b"inner:8080", origin: Some(origin.as_bytes()), fetch_site: None };
+        let from = |origin: &'static str| Provenance {
+            host: b"inner:8080",
+            origin: Some(origin.as_bytes()),
+            fetch_site: None,
+        };
         assert!(from("https://public.example").is_ours(&origins));
         assert!(!from("http://inner:8080").is_ours(&origins));
     }

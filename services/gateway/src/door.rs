@@ -5,17 +5,17 @@ use std::sync::Arc;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderValue, LOCATION, SET_COOKIE, TRANSFER_ENCODING};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Client;
 use service::Problem;
 
 use crate::body::Body;
+use crate::client::UpstreamClient;
 use crate::cookies;
 use crate::csrf::form_answer;
 use crate::gate::Gate;
 use crate::guard;
 use crate::identity_cache::SignedIdentity;
 use crate::proof::{Proof, is_safe};
-use crate::proxy::Outgoing;
+use crate::proxy::ClientBody;
 use crate::refusal::Refusal;
 use crate::routes::Access;
 use crate::security_headers::Nonce;
@@ -28,14 +28,15 @@ const WHOLE_BODY_BYTES_MAX: u64 = 65_536;
 const SIGN_IN_PAGE: &str = "/login";
 
 /// What may stand unencoded in the value of `next`.
-const NEXT_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const NEXT_ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Lets a request pass to its upstream, or says why not.
 pub(crate) async fn pass(
     request: HttpRequest,
     payload: web::Payload,
     gate: web::Data<Gate>,
-    client: web::Data<Client>,
+    client: web::Data<UpstreamClient>,
 ) -> Result<HttpResponse, Problem> {
     let nonce = Nonce::generate().map_err(|_unspecified| Refusal::NoRandomness)?;
     request.extensions_mut().insert(nonce.clone());
@@ -46,15 +47,21 @@ pub(crate) async fn pass(
         return send_to_sign_in(&request);
     }
     let body = prove(&visit, &gate, payload).await?;
-    let mut answer = visit.onward(&gate, identity.as_deref(), &nonce)?.exchange(&client, body).await?;
+    let headers = || visit.headers(&gate, identity.as_deref(), &nonce);
+    let mut answer = visit.onward(&gate, &headers)?.exchange(&client, body).await?;
     if let Some(mark) = visit.new_mark() {
-        let cookie = HeaderValue::try_from(cookies::set_visitor(mark)).map_err(|error| Problem::internal().because(error))?;
+        let cookie = HeaderValue::try_from(cookies::set_visitor(mark))
+            .map_err(|error| Problem::internal().because(error))?;
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(answer)
 }
 
-async fn identify(visit: &Visit<'_>, gate: &Gate, client: &Client) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
+async fn identify(
+    visit: &Visit<'_>,
+    gate: &Gate,
+    client: &UpstreamClient,
+) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
     match visit.route.access {
         Access::Public => Ok(None),
         Access::Optional | Access::Required => {
@@ -75,19 +82,19 @@ fn send_to_sign_in(request: &HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 /// Demands the proof a request owes, and gives the body that is left to send.
-async fn prove(visit: &Visit<'_>, gate: &Gate, payload: web::Payload) -> Result<Outgoing, Problem> {
+async fn prove(visit: &Visit<'_>, gate: &Gate, payload: web::Payload) -> Result<ClientBody, Problem> {
     match Proof::of(visit.request, visit.credential, &gate.origins) {
-        Proof::NotNeeded => outgoing(visit.request, Body::new(payload, gate.body)).await,
+        Proof::NotNeeded => client_body(visit.request, Body::new(payload, gate.body)).await,
         Proof::Missing => Err(Refusal::Forged.into()),
         Proof::Header(answer) => {
             demand(visit, gate, answer)?;
-            outgoing(visit.request, Body::new(payload, gate.body)).await
+            client_body(visit.request, Body::new(payload, gate.body)).await
         }
         Proof::Field => {
             let form = Body::new(payload, gate.body).read().await?;
             let answer = form_answer(&form).ok_or(Refusal::Forged)?;
             demand(visit, gate, answer.as_bytes())?;
-            Ok(Outgoing::Whole(form))
+            Ok(ClientBody::Whole(form))
         }
     }
 }
@@ -97,13 +104,13 @@ fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> 
     if is_right { Ok(()) } else { Err(Refusal::Forged) }
 }
 
-async fn outgoing(request: &HttpRequest, body: Body) -> Result<Outgoing, Problem> {
+async fn client_body(request: &HttpRequest, body: Body) -> Result<ClientBody, Problem> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match length {
-        None if headers.contains_key(TRANSFER_ENCODING) => Ok(Outgoing::Arriving(body, None)),
-        None | Some(0) => Ok(Outgoing::Nothing),
-        Some(length) if length <= WHOLE_BODY_BYTES_MAX => Ok(Outgoing::Whole(body.read().await?)),
-        Some(length) => Ok(Outgoing::Arriving(body, Some(length))),
+        None if headers.contains_key(TRANSFER_ENCODING) => Ok(ClientBody::Arriving(body, None)),
+        None | Some(0) => Ok(ClientBody::Nothing),
+        Some(length) if length <= WHOLE_BODY_BYTES_MAX => Ok(ClientBody::Whole(body.read().await?)),
+        Some(length) => Ok(ClientBody::Arriving(body, Some(length))),
     }
 }

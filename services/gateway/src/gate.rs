@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::header::HeaderValue;
 use ipnet::IpNet;
-use reqwest::header::HeaderValue;
 use service::Clock;
 
 use crate::body::BodyLimits;
@@ -43,10 +43,11 @@ impl Gate {
             .upstreams
             .iter()
             .map(|(name, urls)| {
-                let origins = urls.as_slice().iter().map(|url| url.as_str().trim_end_matches('/').to_owned());
-                (name.clone(), Arc::new(Upstream::new(name, origins, limits.upstream())))
+                let upstream = Upstream::new(name, urls.as_slice(), limits.upstream());
+                let upstream = upstream.with_context(|| format!("reading the addresses of {name}"))?;
+                Ok((name.clone(), Arc::new(upstream)))
             })
-            .collect();
+            .collect::<anyhow::Result<_>>()?;
         let auth = Arc::clone(upstreams.get(AUTH).context("finding auth among the upstreams")?);
         let internal_key = internal_key(settings)?;
         Ok(Self {
@@ -74,7 +75,8 @@ impl Gate {
 }
 
 fn internal_key(settings: &Settings) -> anyhow::Result<HeaderValue> {
-    let mut key = HeaderValue::from_str(settings.trust.internal_key.expose()).context("putting trust.internal_key into a header")?;
+    let mut key = HeaderValue::from_str(settings.trust.internal_key.expose())
+        .context("putting trust.internal_key into a header")?;
     key.set_sensitive(true);
     Ok(key)
 }

@@ -1,7 +1,7 @@
 //! Headers on their way through the gateway, in both directions.
 
 use actix_web::http::header as client_side;
-use reqwest::header as upstream_side;
+use http::header as upstream_side;
 
 use crate::cookies;
 
@@ -15,7 +15,8 @@ const FORWARDED_PREFIX: &str = "x-forwarded-";
 /// nobody but ourselves.
 pub(crate) fn to_upstream(headers: &client_side::HeaderMap) -> upstream_side::HeaderMap {
     let mut copied = upstream_side::HeaderMap::with_capacity(headers.len() + 8);
-    let listed = ListedNames::of(headers.get_all(client_side::CONNECTION).map(client_side::HeaderValue::as_bytes));
+    let listed =
+        ListedNames::of(headers.get_all(client_side::CONNECTION).map(client_side::HeaderValue::as_bytes));
     for (name, value) in headers {
         if is_kept_from_upstream(name.as_str()) || listed.holds(name.as_str()) {
             continue;
@@ -33,7 +34,9 @@ pub(crate) fn to_upstream(headers: &client_side::HeaderMap) -> upstream_side::He
 
 /// Copies an upstream's headers for the client.
 pub(crate) fn to_client(headers: &upstream_side::HeaderMap, copied: &mut client_side::HeaderMap) {
-    let listed = ListedNames::of(headers.get_all(upstream_side::CONNECTION).iter().map(upstream_side::HeaderValue::as_bytes));
+    let listed = ListedNames::of(
+        headers.get_all(upstream_side::CONNECTION).iter().map(upstream_side::HeaderValue::as_bytes),
+    );
     for (name, value) in headers {
         if is_kept_from_client(name.as_str()) || listed.holds(name.as_str()) {
             continue;
@@ -87,13 +90,23 @@ fn is_kept_from_upstream(name: &str) -> bool {
             | "x-csrf-token"
             | "x-real-ip"
     );
-    is_gateways || is_of_connection(name) || name.starts_with(INTERNAL_PREFIX) || name.starts_with(FORWARDED_PREFIX)
+    is_gateways
+        || is_of_connection(name)
+        || name.starts_with(INTERNAL_PREFIX)
+        || name.starts_with(FORWARDED_PREFIX)
 }
 
 fn is_kept_from_client(name: &str) -> bool {
     let is_gateways = matches!(
         name,
-        "content-length" | "date" | "server" | "traceparent" | "tracestate" | "via" | "x-correlation-id" | "x-powered-by"
+        "content-length"
+            | "date"
+            | "server"
+            | "traceparent"
+            | "tracestate"
+            | "via"
+            | "x-correlation-id"
+            | "x-powered-by"
     );
     is_gateways || is_of_connection(name) || name.starts_with(INTERNAL_PREFIX)
 }
@@ -104,9 +117,17 @@ struct ListedNames<'a>(Vec<&'a [u8]>);
 impl<'a> ListedNames<'a> {
     fn of(lines: impl Iterator<Item = &'a [u8]>) -> Self {
         let is_name = |name: &&[u8]| {
-            !name.is_empty() && !name.eq_ignore_ascii_case(b"keep-alive") && !name.eq_ignore_ascii_case(b"close")
+            !name.is_empty()
+                && !name.eq_ignore_ascii_case(b"keep-alive")
+                && !name.eq_ignore_ascii_case(b"close")
         };
-        Self(lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).filter(is_name).collect())
+        Self(
+            lines
+                .flat_map(|line| line.split(|byte| *byte == b','))
+                .map(<[u8]>::trim_ascii)
+                .filter(is_name)
+                .collect(),
+        )
     }
 
     fn holds(&self, name: &str) -> bool {
@@ -121,7 +142,10 @@ mod tests {
     fn incoming(pairs: &[(&'static str, &'static str)]) -> client_side::HeaderMap {
         let mut headers = client_side::HeaderMap::new();
         for (name, value) in pairs {
-            headers.append(client_side::HeaderName::from_static(name), client_side::HeaderValue::from_static(value));
+            headers.append(
+                client_side::HeaderName::from_static(name),
+                client_side::HeaderValue::from_static(value),
+            );
         }
         headers
     }
@@ -184,7 +208,8 @@ mod tests {
         }
         let mut copied = client_side::HeaderMap::new();
         to_client(&headers, &mut copied);
-        let mut names: Vec<_> = copied.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        let mut names: Vec<_> =
+            copied.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         names.sort();
         assert_eq!(names, ["content-type: text/html", "set-cookie: a=1", "set-cookie: b=2"]);
     }

@@ -5,31 +5,38 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, AUTHORIZATION, COOKIE};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use api::headers::INTERNAL_KEY;
 use api::{IdentityRequest, IdentityResponse};
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Body, Client, Method, Request, Response, StatusCode, Url};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Collected, Limited};
 use service::Clock;
 use tokio::time::timeout;
 
+use crate::body::OutgoingBody;
+use crate::client::{Answer, UpstreamClient};
 use crate::cookies;
 use crate::identity_cache::{Entry, IdentityCache, Lookup, SignedIdentity};
 use crate::pulse::Pulse;
 use crate::refusal::Refusal;
 use crate::send::{Repeat, send};
 use crate::upstreams::Upstream;
-use crate::visit::Cause;
+use crate::visit::{Cause, unfit};
 
 /// The largest answer auth may give.
-const ANSWER_BYTES_MAX: u64 = 65_536;
+const ANSWER_BYTES_MAX: usize = 65_536;
+
+/// Where auth exchanges tokens.
+const EXCHANGE_PATH: &str = "/internal/identity";
 
 /// What a service says to who does not show the internal key.
 const INTERNAL_ONLY: &str = "internal-only";
 
 /// An identity is not forwarded in its last second: it has a way to go.
-const EXPIRY_MARGIN_SECONDS: i64 = 1;
+const EXPIRY_MARGIN_SECONDS: u64 = 1;
 
 /// What a client sends to be recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +97,7 @@ impl Identities {
     /// Finds who sent the credential; `None` when it is nobody's. `cause` goes along when auth is asked.
     pub(crate) async fn identify(
         &self,
-        client: &Client,
+        client: &UpstreamClient,
         credential: Credential<'_>,
         cause: &Cause,
     ) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
@@ -98,13 +105,16 @@ impl Identities {
             return Ok(None);
         };
         let answer = timeout(self.limits.timeout, self.exchange(client, token, cause)).await;
-        answer.context("auth took too long").and_then(std::convert::identity).map_err(Refusal::AuthUnavailable)
+        answer
+            .context("auth took too long")
+            .and_then(std::convert::identity)
+            .map_err(Refusal::AuthUnavailable)
     }
 
     /// The cache is used only while auth would tell that an entry in it is dead.
     async fn exchange(
         &self,
-        client: &Client,
+        client: &UpstreamClient,
         token: &str,
         cause: &Cause,
     ) -> anyhow::Result<Option<Arc<SignedIdentity>>> {
@@ -121,49 +131,57 @@ impl Identities {
         }
     }
 
-    async fn ask(&self, client: &Client, token: &str, cause: &Cause) -> anyhow::Result<Entry> {
+    async fn ask(&self, client: &UpstreamClient, token: &str, cause: &Cause) -> anyhow::Result<Entry> {
         metrics::counter!("gateway_identity_exchanges_total").increment(1);
         let _place = self.auth.admit().context("auth holds as many requests as it may")?;
-        let question = serde_json::to_vec(&IdentityRequest { token: token.to_owned() }).context("writing the question")?;
+        let question = serde_json::to_vec(&IdentityRequest { token: token.to_owned() })
+            .context("writing the question")?;
+        let question = Bytes::from(question);
         let answer = send(client, &self.auth, Repeat::WhenBroken, |address| {
-            let url = Url::parse(&format!("{}/internal/identity", address.origin()))?;
-            let mut request = Request::new(Method::POST, url);
+            let mut request = Request::new(OutgoingBody::Whole(question.clone()));
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = address.uri(PathAndQuery::from_static(EXCHANGE_PATH)).map_err(unfit)?;
             cause.apply(request.headers_mut());
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             request.headers_mut().insert(INTERNAL_KEY, self.internal_key.clone());
-            *request.body_mut() = Some(Body::from(question.clone()));
             Ok(request)
         })
         .await?;
         match answer.status() {
             StatusCode::OK => self.read(answer).await,
-            StatusCode::UNAUTHORIZED if is_about_us(answer).await? => bail!("auth does not accept the internal key"),
+            StatusCode::UNAUTHORIZED if is_about_us(answer).await? => {
+                bail!("auth does not accept the internal key")
+            }
             StatusCode::UNAUTHORIZED => Ok(Entry::new(None, self.limits.cache)),
             other => bail!("auth answered {other}"),
         }
     }
 
-    async fn read(&self, answer: Response) -> anyhow::Result<Entry> {
-        let answer: IdentityResponse = serde_json::from_slice(&body(answer).await?).context("reading auth's answer")?;
-        let expires_at = i64::try_from(answer.expires_at).context("auth's answer never expires")?;
-        let seconds_left = expires_at.saturating_sub(self.clock.now().as_second()).saturating_sub(EXPIRY_MARGIN_SECONDS);
-        let lifetime = Duration::from_secs(u64::try_from(seconds_left).unwrap_or(0));
+    async fn read(&self, answer: Answer) -> anyhow::Result<Entry> {
+        let answer: IdentityResponse =
+            serde_json::from_slice(&body(answer).await?).context("reading auth's answer")?;
         let identity = SignedIdentity::new(&answer).context("auth's answer cannot stand in a header")?;
-        Ok(Entry::new(Some(Arc::new(identity)), lifetime.min(self.limits.cache)))
+        let left = seconds_left(answer.expires_at, self.clock.now().as_second());
+        Ok(Entry::new(Some(Arc::new(identity)), Duration::from_secs(left).min(self.limits.cache)))
     }
+}
+
+/// For how long an identity may still be kept.
+fn seconds_left(expires_at: u64, now: i64) -> u64 {
+    let now = u64::try_from(now).unwrap_or(0);
+    expires_at.saturating_sub(now).saturating_sub(EXPIRY_MARGIN_SECONDS)
 }
 
 /// Whether a refusal is about the gateway and not about the token: then nobody is known, instead of everybody nobody.
-async fn is_about_us(answer: Response) -> anyhow::Result<bool> {
-    let problem: api::Problem = serde_json::from_slice(&body(answer).await?).context("reading auth's refusal")?;
+async fn is_about_us(answer: Answer) -> anyhow::Result<bool> {
+    let problem: api::Problem =
+        serde_json::from_slice(&body(answer).await?).context("reading auth's refusal")?;
     Ok(problem.code() == INTERNAL_ONLY)
 }
 
-async fn body(answer: Response) -> anyhow::Result<Bytes> {
-    if answer.content_length().is_none_or(|length| length > ANSWER_BYTES_MAX) {
-        bail!("auth answered without a length or more than {ANSWER_BYTES_MAX} bytes");
-    }
-    answer.bytes().await.context("receiving auth's answer")
+async fn body(answer: Answer) -> anyhow::Result<Bytes> {
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    body.map(Collected::to_bytes).map_err(|error| anyhow!(error)).context("receiving auth's answer")
 }
 
 #[cfg(test)]
@@ -178,6 +196,13 @@ mod tests {
             request = request.append_header(*header);
         }
         format!("{:?}", Credential::of(&request.to_http_request()))
+    }
+
+    #[test]
+    fn an_identity_is_not_kept_past_its_end() {
+        assert_eq!(seconds_left(1_060, 1_000), 59);
+        assert_eq!(seconds_left(1_001, 1_000), 0);
+        assert_eq!(seconds_left(999, 1_000), 0);
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use api::headers::IDENTITY;
 use api::IdentityResponse;
+use api::headers::IDENTITY;
 use aws_lc_rs::digest;
 use domain::SessionId;
+use http::header::{HeaderName, HeaderValue, InvalidHeaderValue};
 use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
-use reqwest::header::{HeaderName, HeaderValue, InvalidHeaderValue};
 
 /// SHA-256 of a token: the cache never holds a credential.
 pub(crate) type TokenHash = [u8; digest::SHA256_OUTPUT_LEN];
@@ -60,8 +60,14 @@ impl Entry {
     }
 }
 
-type Guard<'a> =
-    PlaceholderGuard<'a, TokenHash, Entry, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<TokenHash, Entry>>;
+type Guard<'a> = PlaceholderGuard<
+    'a,
+    TokenHash,
+    Entry,
+    UnitWeighter,
+    DefaultHashBuilder,
+    DefaultLifecycle<TokenHash, Entry>,
+>;
 
 /// Bounded, and emptied of whatever a revocation names.
 pub(crate) struct IdentityCache {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod client;
 mod client_address;
 mod cookies;
 mod csrf;
@@ -27,15 +28,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::web::{self, Data};
-use reqwest::Client;
 use service::{About, Context, Process, http_client};
 
 pub use list::List;
 pub use routes::{Access, Route};
-pub use settings::{
-    CsrfSettings, IdentitySettings, LimitSettings, Settings, TrustedProxySettings,
-};
+pub use settings::{CsrfSettings, IdentitySettings, LimitSettings, Settings, TrustedProxySettings};
 
+use crate::client::{UpstreamClient, upstream_client};
 use crate::gate::Gate;
 use crate::revocations::RevocationStream;
 
@@ -50,10 +49,13 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
     let settings = &ctx.settings;
     let gate = Data::new(Gate::new(settings, ctx.clock.clone())?);
     listen_for_revocations(&ctx, &gate)?;
-    let clients = Clients::new(settings)?;
-    Process::new(&ctx).decorate_answers(security_headers::decorate_answer).serve_public(&settings.http, move |app| {
-        app.app_data(gate.clone()).app_data(clients.take()).default_service(web::to(door::pass));
-    })
+    let clients = Clients::new(settings);
+    Process::new(&ctx).decorate_answers(security_headers::decorate_answer).serve_public(
+        &settings.http,
+        move |app| {
+            app.app_data(gate.clone()).app_data(clients.take()).default_service(web::to(door::pass));
+        },
+    )
 }
 
 fn listen_for_revocations(ctx: &Context<Settings>, gate: &Gate) -> anyhow::Result<()> {
@@ -76,19 +78,19 @@ fn listen_for_revocations(ctx: &Context<Settings>, gate: &Gate) -> anyhow::Resul
 /// One client for each thread: a request and its upstream's connection stay on one thread.
 #[derive(Clone)]
 struct Clients {
-    clients: Arc<[Data<Client>]>,
+    clients: Arc<[Data<UpstreamClient>]>,
     taken: Arc<AtomicUsize>,
 }
 
 impl Clients {
-    fn new(settings: &Settings) -> anyhow::Result<Self> {
-        let client = |_worker| http_client(&settings.http_client).map(Data::new);
-        let clients = (0..settings.http.workers.max(1)).map(client).collect::<anyhow::Result<_>>()?;
-        Ok(Self { clients, taken: Arc::new(AtomicUsize::new(0)) })
+    fn new(settings: &Settings) -> Self {
+        let client = |_worker| Data::new(upstream_client(&settings.http_client));
+        let clients = (0..settings.http.workers.max(1)).map(client).collect();
+        Self { clients, taken: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// The client of the next thread.
-    fn take(&self) -> Data<Client> {
+    fn take(&self) -> Data<UpstreamClient> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed) % self.clients.len();
         Data::clone(self.clients.iter().cycle().nth(number).expect("there is a client for each thread"))
     }

@@ -51,7 +51,8 @@ pub(crate) fn is_safe(method: &Method) -> bool {
 /// A program that signs in: it has no cookie yet, and a browser would say where it stands and ask before it sends JSON
 /// elsewhere.
 fn is_program(headers: &HeaderMap) -> bool {
-    let says_nothing = ![COOKIE.as_str(), ORIGIN.as_str(), FETCH_SITE].iter().any(|name| headers.contains_key(*name));
+    let says_nothing =
+        ![COOKIE.as_str(), ORIGIN.as_str(), FETCH_SITE].iter().any(|name| headers.contains_key(*name));
     says_nothing && has_media_type(headers, JSON)
 }
 
@@ -64,7 +65,8 @@ fn provenance(headers: &HeaderMap) -> Provenance<'_> {
 }
 
 fn has_media_type(headers: &HeaderMap, wanted: &[u8]) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
+    let value =
+        headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
     value.is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
@@ -105,7 +107,10 @@ mod tests {
             assert_eq!(proof(method.clone(), &[SESSION, FORM]), "field");
             assert_eq!(proof(method, &[SESSION, FORM, ANSWER]), "t");
         }
-        assert_eq!(proof(Method::POST, &[SESSION, ("content-type", "multipart/form-data; boundary=x")]), "missing");
+        assert_eq!(
+            proof(Method::POST, &[SESSION, ("content-type", "multipart/form-data; boundary=x")]),
+            "missing"
+        );
         assert_eq!(proof(Method::POST, &[FORM]), "field");
         assert_eq!(proof(Method::POST, &[]), "missing");
     }
@@ -122,7 +127,10 @@ mod tests {
     #[test]
     fn programs_need_none() {
         assert_eq!(proof(Method::POST, &[("authorization", "Bearer b")]), "not needed");
-        assert_eq!(proof(Method::POST, &[("authorization", "Bearer b"), ("origin", "https://z.example")]), "not needed");
+        assert_eq!(
+            proof(Method::POST, &[("authorization", "Bearer b"), ("origin", "https://z.example")]),
+            "not needed"
+        );
         assert_eq!(proof(Method::POST, &[JSON]), "not needed");
         assert_eq!(proof(Method::POST, &[JSON, ("cookie", "theme=dark")]), "missing");
         assert_eq!(proof(Method::POST, &[JSON, ("origin", "https://y.example")]), "missing");

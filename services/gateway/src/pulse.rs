@@ -15,7 +15,11 @@ pub(crate) struct Pulse {
 impl Pulse {
     /// Nothing beats yet.
     pub(crate) fn new(streams: usize, silence_max: Duration) -> Self {
-        Self { started: Instant::now(), silence_max, beats: (0..streams).map(|_| AtomicU64::new(0)).collect() }
+        Self {
+            started: Instant::now(),
+            silence_max,
+            beats: (0..streams).map(|_| AtomicU64::new(0)).collect(),
+        }
     }
 
     /// Whether at least one stream beat lately: each of them carries every revocation.
@@ -67,7 +71,8 @@ mod tests {
     #[test]
     fn an_old_beat_is_none() {
         let started = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
-        let pulse = Pulse { started, silence_max: Duration::from_secs(3), beats: vec![AtomicU64::new(6_000)] };
+        let pulse =
+            Pulse { started, silence_max: Duration::from_secs(3), beats: vec![AtomicU64::new(6_000)] };
         assert!(!pulse.is_felt());
         pulse.beat(0);
         assert!(pulse.is_felt());

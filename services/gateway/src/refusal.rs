@@ -52,9 +52,13 @@ impl Fault for Refusal {
 
     fn public(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Ambiguous(_) => "The address, a header or the length of this request can be read in more than one way.",
+            Self::Ambiguous(_) => {
+                "The address, a header or the length of this request can be read in more than one way."
+            }
             Self::BodyIncomplete(_) => "The body ended before its end.",
-            Self::Forged => "The request does not prove that it comes from our own pages. Load the page again, then repeat.",
+            Self::Forged => {
+                "The request does not prove that it comes from our own pages. Load the page again, then repeat."
+            }
             Self::AuthUnavailable(_) => "Nobody can be recognised for the moment. Try again shortly.",
             Self::UpstreamBusy => "Too many requests are being worked on. Try again shortly.",
             Self::NoRandomness => "Something went wrong on our side.",

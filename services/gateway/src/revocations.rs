@@ -10,7 +10,7 @@ use std::time::Duration;
 use api::headers::INTERNAL_KEY;
 use api::identity::Revocation;
 use bytes::{Buf, BytesMut};
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use reqwest::{Client, Response};
 use service::Drain;
 use thiserror::Error;
@@ -103,7 +103,9 @@ impl RevocationStream {
             .get(format!("{}/internal/revocations", self.origin))
             .header(INTERNAL_KEY, self.internal_key.clone())
             .timeout(self.limits.lifetime);
-        let answer = timeout(self.limits.silence_max, request.send()).await.map_err(|_elapsed| StreamError::Silent)??;
+        let answer = timeout(self.limits.silence_max, request.send())
+            .await
+            .map_err(|_elapsed| StreamError::Silent)??;
         Ok(answer.error_for_status()?)
     }
 

@@ -1,8 +1,12 @@
 //! One request to one upstream: which address, and whether another may be tried.
 
-use reqwest::{Client, Request, Response};
+use http::Request;
+use hyper_util::client::legacy;
+use service::Problem;
 use thiserror::Error;
 
+use crate::body::OutgoingBody;
+use crate::client::{Answer, UpstreamClient};
 use crate::upstreams::{Address, Upstream};
 
 /// Addresses one request may try.
@@ -26,15 +30,15 @@ pub(crate) enum SendError {
     #[error("upstream {0} has no address")]
     NoAddress(String),
     /// The request cannot be made from what the client sent.
-    #[error("making the request")]
-    Request(#[source] anyhow::Error),
+    #[error("the request cannot be made: {0}")]
+    Request(Problem),
     /// Nobody answered at the address.
     #[error("connecting to {origin}")]
     Connect {
         /// Where.
         origin: String,
         /// Why.
-        source: reqwest::Error,
+        source: legacy::Error,
     },
     /// The connection broke.
     #[error("asking {origin}")]
@@ -42,12 +46,12 @@ pub(crate) enum SendError {
         /// Where.
         origin: String,
         /// Why.
-        source: reqwest::Error,
+        source: legacy::Error,
     },
 }
 
 impl SendError {
-    fn new(address: &Address, source: reqwest::Error) -> Self {
+    fn new(address: &Address, source: legacy::Error) -> Self {
         let origin = address.origin().to_owned();
         if source.is_connect() { Self::Connect { origin, source } } else { Self::Broken { origin, source } }
     }
@@ -56,24 +60,25 @@ impl SendError {
         match self {
             Self::NoAddress(_) | Self::Request(_) => false,
             Self::Connect { .. } => repeat != Repeat::Never,
-            Self::Broken { source, .. } => repeat == Repeat::WhenBroken && !source.is_timeout(),
+            Self::Broken { .. } => repeat == Repeat::WhenBroken,
         }
     }
 }
 
 /// Sends a request, made anew for each address that is tried, and waits until the answer begins.
 pub(crate) async fn send(
-    client: &Client,
+    client: &UpstreamClient,
     upstream: &Upstream,
     repeat: Repeat,
-    mut make: impl FnMut(&Address) -> anyhow::Result<Request>,
-) -> Result<Response, SendError> {
+    mut make: impl FnMut(&Address) -> Result<Request<OutgoingBody>, Problem>,
+) -> Result<Answer, SendError> {
     let mut attempts_left = upstream.addresses().len().clamp(2, ATTEMPTS_MAX);
     loop {
-        let address = upstream.next_address().ok_or_else(|| SendError::NoAddress(upstream.name().to_owned()))?;
+        let address =
+            upstream.next_address().ok_or_else(|| SendError::NoAddress(upstream.name().to_owned()))?;
         let request = make(address).map_err(SendError::Request)?;
-        let error = match client.execute(request).await {
-            Ok(response) => return Ok(response),
+        let error = match client.request(request).await {
+            Ok(answer) => return Ok(answer),
             Err(source) => SendError::new(address, source),
         };
         attempts_left -= 1;

@@ -143,7 +143,10 @@ impl IdentitySettings {
     }
 
     pub(crate) fn exchange(&self) -> IdentityLimits {
-        IdentityLimits { timeout: Duration::from_millis(self.timeout_ms), cache: Duration::from_millis(self.cache_ms) }
+        IdentityLimits {
+            timeout: Duration::from_millis(self.timeout_ms),
+            cache: Duration::from_millis(self.cache_ms),
+        }
     }
 
     pub(crate) fn silence(&self) -> Duration {
@@ -181,7 +184,10 @@ impl LimitSettings {
     }
 
     pub(crate) fn upstream(&self) -> UpstreamLimits {
-        UpstreamLimits { requests_max: self.upstream_requests_max, rest: Duration::from_millis(self.upstream_rest_ms) }
+        UpstreamLimits {
+            requests_max: self.upstream_requests_max,
+            rest: Duration::from_millis(self.upstream_rest_ms),
+        }
     }
 }
 
@@ -209,14 +215,21 @@ fn check_upstreams(upstreams: &BTreeMap<String, List<Url>>, mistakes: &mut Mista
 }
 
 fn is_origin(url: &Url) -> bool {
-    url.scheme() == "http" && url.has_host() && url.path() == "/" && url.query().is_none() && url.fragment().is_none()
+    url.scheme() == "http"
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 fn check_routes(routes: &[Route], upstreams: &BTreeMap<String, List<Url>>, mistakes: &mut Mistakes) {
     for (index, route) in routes.iter().enumerate() {
         let Route { prefix, upstream, .. } = route;
         if !upstreams.contains_key(upstream) {
-            mistakes.add(format!("routes[{index}].upstream"), format!("`{upstream}` is not one of [upstreams]"));
+            mistakes
+                .add(format!("routes[{index}].upstream"), format!("`{upstream}` is not one of [upstreams]"));
         }
         if inspect::path::check_path(prefix).is_err() {
             mistakes.add(format!("routes[{index}].prefix"), format!("`{prefix}` is not a plain path"));

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use http::Uri;
+use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
+use reqwest::Url;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One address of an upstream.
@@ -11,14 +14,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) struct Address {
     /// Scheme, host and port, without a slash at the end.
     origin: String,
+    authority: Authority,
     /// Milliseconds since the start until which it is passed over.
     passed_over_until: AtomicU64,
 }
 
 impl Address {
+    fn new(url: &Url) -> Result<Self, InvalidUri> {
+        let authority = Authority::try_from(url.authority())?;
+        Ok(Self { origin: format!("http://{authority}"), authority, passed_over_until: AtomicU64::new(0) })
+    }
+
     /// Scheme, host and port, without a slash at the end.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// A path and query there.
+    pub(crate) fn uri(&self, target: PathAndQuery) -> Result<Uri, http::Error> {
+        Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(target).build()
     }
 }
 
@@ -43,17 +57,16 @@ pub(crate) struct UpstreamLimits {
 }
 
 impl Upstream {
-    /// Takes the origins of all replicas.
-    pub(crate) fn new(name: &str, origins: impl IntoIterator<Item = String>, limits: UpstreamLimits) -> Self {
-        let address = |origin: String| Address { origin, passed_over_until: AtomicU64::new(0) };
-        Self {
+    /// Takes the addresses of all replicas.
+    pub(crate) fn new(name: &str, urls: &[Url], limits: UpstreamLimits) -> Result<Self, InvalidUri> {
+        Ok(Self {
             name: name.to_owned(),
-            addresses: origins.into_iter().map(address).collect(),
+            addresses: urls.iter().map(Address::new).collect::<Result<_, _>>()?,
             turn: AtomicUsize::new(0),
             permits: Arc::new(Semaphore::new(limits.requests_max)),
             started: Instant::now(),
             rest: limits.rest,
-        }
+        })
     }
 
     /// The name in the settings.
@@ -77,7 +90,9 @@ impl Upstream {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;
         let elapsed = self.elapsed_ms();
         let in_order = || self.addresses.iter().cycle().skip(turn).take(count);
-        in_order().find(|address| address.passed_over_until.load(Ordering::Relaxed) <= elapsed).or_else(|| in_order().next())
+        in_order()
+            .find(|address| address.passed_over_until.load(Ordering::Relaxed) <= elapsed)
+            .or_else(|| in_order().next())
     }
 
     /// Passes an address over for a while, because nobody answered there.
@@ -97,11 +112,12 @@ mod tests {
 
     fn upstream(origins: &[&str], concurrency: usize) -> Upstream {
         let limits = UpstreamLimits { requests_max: concurrency, rest: Duration::from_mins(1) };
-        Upstream::new("auth", origins.iter().map(ToString::to_string), limits)
+        let urls: Vec<Url> = origins.iter().map(|host| format!("http://{host}").parse().unwrap()).collect();
+        Upstream::new("auth", &urls, limits).unwrap()
     }
 
     fn take(upstream: &Upstream, count: usize) -> Vec<&str> {
-        (0..count).filter_map(|_| upstream.next_address()).map(Address::origin).collect()
+        (0..count).filter_map(|_| upstream.next_address()).map(|address| address.authority.host()).collect()
     }
 
     #[test]

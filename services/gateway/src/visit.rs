@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HeaderValue};
-use actix_web::HttpRequest;
-use api::headers::{CLIENT_ADDRESS, CORRELATION_ID, CSRF_TOKEN, DEADLINE_MS, INTERNAL_KEY, NONCE};
-use reqwest::header as upstream_side;
+use http::header::{self as upstream_side, HeaderName};
 use service::{Problem, prefers_page};
 use tokio::time::Instant;
 
@@ -24,7 +23,14 @@ use crate::routes::{Line, Route};
 use crate::security_headers::Nonce;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
-const TRACEPARENT: &str = "traceparent";
+
+const CLIENT_ADDRESS: HeaderName = HeaderName::from_static(api::headers::CLIENT_ADDRESS);
+const CORRELATION_ID: HeaderName = HeaderName::from_static(api::headers::CORRELATION_ID);
+const CSRF_TOKEN: HeaderName = HeaderName::from_static(api::headers::CSRF_TOKEN);
+const DEADLINE_MS: HeaderName = HeaderName::from_static(api::headers::DEADLINE_MS);
+const INTERNAL_KEY: HeaderName = HeaderName::from_static(api::headers::INTERNAL_KEY);
+const NONCE: HeaderName = HeaderName::from_static(api::headers::NONCE);
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What ties a call to the request that causes it.
 #[derive(Clone, Debug)]
@@ -79,8 +85,10 @@ impl<'a> Visit<'a> {
     pub(crate) fn receive(request: &'a HttpRequest, gate: &'a Gate) -> Result<Self, Problem> {
         let Line { route, template } = gate.routes.find(request.path()).ok_or_else(Problem::not_found)?;
         service::name_route(request, Arc::clone(template));
-        let peer = request.peer_addr().ok_or_else(|| Problem::internal().because("the connection has no peer"))?;
-        let forwarded_for: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+        let peer =
+            request.peer_addr().ok_or_else(|| Problem::internal().because("the connection has no peer"))?;
+        let forwarded_for: Vec<&[u8]> =
+            request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
         let address = client_address(peer.ip(), forwarded_for.into_iter(), &gate.trusted_networks);
         if !route.admits(address) {
             return Err(Problem::not_found());
@@ -115,19 +123,42 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The request as the upstream shall see it.
+    /// The request as the upstream shall see it, with headers to be made by [`Visit::headers`].
     pub(crate) fn onward(
         &'a self,
         gate: &'a Gate,
-        identity: Option<&SignedIdentity>,
-        nonce: &Nonce,
+        headers: &'a dyn Fn() -> Result<upstream_side::HeaderMap, Problem>,
     ) -> Result<Onward<'a>, Problem> {
         let upstream = gate.upstreams.get(&self.route.upstream);
-        let upstream = upstream.ok_or_else(|| Problem::internal().because("the route's upstream is not in the settings"))?;
+        let upstream = upstream
+            .ok_or_else(|| Problem::internal().because("the route's upstream is not in the settings"))?;
+        Ok(Onward {
+            upstream,
+            method: self.request.method(),
+            target: self.request.uri().path_and_query().map_or("/", |target| target.as_str()),
+            headers,
+            limits: AnswerLimits {
+                deadline: self.deadline,
+                silence: gate.answer_silence,
+                timeout: gate.answer_timeout,
+            },
+        })
+    }
+
+    /// The client's headers without what it says about itself, and what the gateway says about it.
+    pub(crate) fn headers(
+        &self,
+        gate: &Gate,
+        identity: Option<&SignedIdentity>,
+        nonce: &Nonce,
+    ) -> Result<upstream_side::HeaderMap, Problem> {
         let mut headers = headers::to_upstream(self.request.headers());
         self.cause.apply(&mut headers);
         headers.insert(INTERNAL_KEY, gate.internal_key.clone());
-        headers.insert(CLIENT_ADDRESS, upstream_side::HeaderValue::try_from(self.address.to_string()).map_err(unfit)?);
+        headers.insert(
+            CLIENT_ADDRESS,
+            upstream_side::HeaderValue::try_from(self.address.to_string()).map_err(unfit)?,
+        );
         headers.insert(NONCE, upstream_side::HeaderValue::from_str(nonce.as_str()).map_err(unfit)?);
         if let Some(subject) = self.subject() {
             let token = gate.csrf.token(subject);
@@ -138,13 +169,7 @@ impl<'a> Visit<'a> {
         }
         let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();
         headers.insert(DEADLINE_MS, u64::try_from(left).unwrap_or(u64::MAX).into());
-        Ok(Onward {
-            upstream,
-            method: self.request.method(),
-            target: self.request.uri().path_and_query().map_or("/", |target| target.as_str()),
-            headers,
-            limits: AnswerLimits { deadline: self.deadline, silence: gate.answer_silence, timeout: gate.answer_timeout },
-        })
+        Ok(headers)
     }
 }
 
@@ -162,6 +187,7 @@ fn mark<'a>(request: &'a HttpRequest, credential: Credential<'_>) -> Result<Mark
     Ok(Mark::None)
 }
 
-fn unfit(error: impl std::fmt::Display) -> Problem {
+/// What cannot be put into a request, though it was checked: a mistake of ours.
+pub(crate) fn unfit(error: impl std::fmt::Display) -> Problem {
     Problem::internal().because(error)
 }

@@ -1,12 +1,16 @@
 //! The question to the MQTT broker: a CONNECT packet of MQTT 5, answered by a CONNACK.
 
 use std::io;
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use anyhow::Context;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::finding::Finding;
-use crate::settings::BrokerSettings;
+use crate::settings::{BrokerSettings, BrokerTls};
 
 /// First byte of a CONNECT packet.
 const CONNECT: u8 = 0x10;
@@ -28,12 +32,22 @@ const NO_PROPERTIES: u8 = 0;
 /// Asks whether the broker takes connections.
 pub(crate) struct BrokerProbe {
     settings: BrokerSettings,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 impl BrokerProbe {
     /// Connects anew for each question.
-    pub(crate) fn new(settings: BrokerSettings) -> Self {
-        Self { settings }
+    pub(crate) fn new(settings: BrokerSettings) -> anyhow::Result<Self> {
+        let tls = match settings.tls {
+            BrokerTls::Disable => None,
+            BrokerTls::Verify => {
+                let client = Arc::new(crate::tls::client(&settings.ca_file)?);
+                let name =
+                    ServerName::try_from(settings.host.clone()).context("broker.host is no host name")?;
+                Some((TlsConnector::from(client), name))
+            }
+        };
+        Ok(Self { settings, tls })
     }
 
     /// Asks.
@@ -43,28 +57,40 @@ impl BrokerProbe {
             Ok(_) if self.settings.username.is_empty() => Finding::healthy("answers"),
             Ok(reason) => Finding::unhealthy(format!("refuses the connection: MQTT reason 0x{reason:02x}")),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Finding::unhealthy("does not speak MQTT 5")
+                Finding::unhealthy("does not speak as it should")
             }
             Err(error) => Finding::unhealthy(format!("cannot be reached: {}", error.kind())),
         }
     }
 
-    /// Connects, says good-bye, and returns the broker's reason code.
     async fn connect(&self) -> io::Result<u8> {
-        let mut stream = TcpStream::connect((self.settings.host.as_str(), self.settings.port)).await?;
-        stream.write_all(&connect_packet(&self.settings)?).await?;
-        if stream.read_u8().await? != CONNACK {
-            return Err(io::ErrorKind::InvalidData.into());
+        let stream = TcpStream::connect((self.settings.host.as_str(), self.settings.port)).await?;
+        match &self.tls {
+            None => greet(stream, &self.settings).await,
+            Some((tls, name)) => greet(tls.connect(name.clone(), stream).await?, &self.settings).await,
         }
-        while stream.read_u8().await? & 0x80 != 0 {
-            // Further bytes of the length: properties are of no interest, and reading ends after the reason.
-        }
-        let [_session_present, reason] = stream.read_u16().await?.to_be_bytes();
-        if reason == 0 {
-            stream.write_all(&DISCONNECT).await?;
-        }
-        Ok(reason)
     }
+}
+
+/// Introduces itself, says good-bye, and returns the broker's reason code.
+async fn greet<S>(mut stream: S, settings: &BrokerSettings) -> io::Result<u8>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&connect_packet(settings)?).await?;
+    stream.flush().await?;
+    if stream.read_u8().await? != CONNACK {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    while stream.read_u8().await? & 0x80 != 0 {
+        // Further bytes of the length: properties are of no interest, and reading ends after the reason.
+    }
+    let [_session_present, reason] = stream.read_u16().await?.to_be_bytes();
+    if reason == 0 {
+        stream.write_all(&DISCONNECT).await?;
+        stream.shutdown().await?;
+    }
+    Ok(reason)
 }
 
 fn connect_packet(settings: &BrokerSettings) -> io::Result<Vec<u8>> {
@@ -106,13 +132,18 @@ fn put_length(packet: &mut Vec<u8>, mut length: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::PathBuf;
+
     use domain::Secret;
+
+    use super::*;
 
     fn settings(username: &str, password: String) -> BrokerSettings {
         BrokerSettings {
             host: String::new(),
             port: 1883,
+            tls: BrokerTls::Disable,
+            ca_file: PathBuf::new(),
             username: username.to_owned(),
             password: Secret::new(password),
         }

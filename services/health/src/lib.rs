@@ -24,7 +24,8 @@ use service::{About, Context, Process};
 use crate::board::Board;
 use crate::routes::State;
 pub use crate::settings::{
-    BrokerSettings, DatabaseSettings, ProbeSettings, ServiceSettings, Settings, TaskQueueSettings, Tls,
+    BrokerSettings, BrokerTls, DatabaseSettings, ProbeSettings, ServiceSettings, Settings, TaskQueueSettings,
+    Tls,
 };
 
 /// Name, version and defaults of this service.

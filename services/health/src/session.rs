@@ -56,7 +56,7 @@ impl Connector {
             }
             Tls::Require | Tls::VerifyFull => {
                 config.ssl_mode(tokio_postgres::config::SslMode::Require);
-                Some(crate::tls::connector(&settings.ca_file)?)
+                Some(MakeRustlsConnect::new(crate::tls::client(&settings.ca_file)?))
             }
         };
         Ok(Self { config, tls, tasks: tasks.clone() })

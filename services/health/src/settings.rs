@@ -120,12 +120,26 @@ impl TaskQueueSettings {
 pub struct BrokerSettings {
     /// Host name or address; empty means there is no broker to ask.
     pub host: String,
-    /// Port of its plain MQTT listener.
+    /// Port.
     pub port: u16,
+    /// How the connection is secured.
+    pub tls: BrokerTls,
+    /// Certificate authorities in PEM; empty means those of the operating system.
+    pub ca_file: PathBuf,
     /// User name; empty asks without, and then a refusal counts as an answer.
     pub username: String,
     /// Password of that user.
     pub password: Secret,
+}
+
+/// How the connection to the broker is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokerTls {
+    /// Plain text, for the same machine.
+    Disable,
+    /// TLS; the broker proves its name.
+    Verify,
 }
 
 /// Where one service is.
@@ -147,7 +161,7 @@ impl service::Settings for Settings {
         self.http.check(mistakes);
         self.http_client.check(mistakes);
         mistakes.secret("database.password", &self.database.password);
-        if !self.broker.username.is_empty() {
+        if !self.broker.host.is_empty() && !self.broker.username.is_empty() {
             mistakes.secret("broker.password", &self.broker.password);
         }
         self.check_pace(mistakes);

@@ -79,7 +79,7 @@ pub(crate) fn targets(settings: &Settings, client: &Client, tasks: &Tasks) -> an
         },
     ];
     if !settings.broker.host.is_empty() {
-        let broker = Probe::Broker(BrokerProbe::new(settings.broker.clone()));
+        let broker = Probe::Broker(BrokerProbe::new(settings.broker.clone())?);
         targets.push(target(BROKER, &[], interval, broker));
     }
     for (name, service) in settings.services.iter().filter(|(_, service)| !service.url.is_empty()) {

@@ -15,6 +15,9 @@ use crate::measure;
 use crate::settings::BatchSettings;
 use crate::topics::Address;
 
+/// Refusals of one batch with a log line of their own; the batch's line counts them all.
+const REFUSALS_LOGGED_MAX: usize = 10;
+
 /// Writes batches one after the other, so that acknowledgements keep the order of arrival.
 pub(crate) struct Writer {
     pub(crate) store: Store,
@@ -89,8 +92,12 @@ impl Writer {
         measure::messages("repeated", repeated);
         measure::messages("refused", refused);
         measure::waiting(self.inbox.waiting());
-        for (delivery, verdict) in batch.iter().zip(verdicts) {
-            report_refusal(delivery, verdict);
+        let refusals = batch.iter().zip(verdicts).filter_map(|(delivery, verdict)| match verdict {
+            Verdict::Refused { reason, .. } => Some((delivery, reason)),
+            Verdict::Stored(_) | Verdict::Repeated(_) => None,
+        });
+        for (delivery, reason) in refusals.take(REFUSALS_LOGGED_MAX) {
+            report_refusal(delivery, reason);
         }
         tracing::info!(
             target: "mqtt",
@@ -117,16 +124,14 @@ fn answer_of(verdict: &Verdict) -> TelemetryAnswer {
     }
 }
 
-fn report_refusal(delivery: &Delivery, verdict: &Verdict) {
-    if let Verdict::Refused { reason, .. } = verdict {
-        tracing::warn!(
-            target: "mqtt",
-            topic = delivery.topic,
-            correlation_id = %delivery.correlation_id,
-            reason,
-            "a message can never be stored and is among the dead letters"
-        );
-    }
+fn report_refusal(delivery: &Delivery, reason: &str) {
+    tracing::warn!(
+        target: "mqtt",
+        topic = delivery.topic,
+        correlation_id = %delivery.correlation_id,
+        reason,
+        "a message can never be stored and is among the dead letters"
+    );
 }
 
 fn complain(error: app::Error, attempts: u32) {

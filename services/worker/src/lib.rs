@@ -42,7 +42,8 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
         retention: ctx.settings.retention.retention(),
         partition_days_ahead: ctx.settings.retention.partition_days_ahead,
     };
-    let engine = Engine::builder(store.pool().clone(), ctx.settings.queue.clone());
+    let (listening, tls) = store.listening();
+    let engine = Engine::builder(store.pool().clone(), ctx.settings.queue.clone()).listen(listening, tls);
     let engine =
         tasks::register(engine, &tools, &ctx.settings).build().context("building the task engine")?;
     run_engine(&ctx, engine);

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use domain::CorrelationId;
+use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::transport::smtp::response::Category;
+use lettre::transport::smtp::response::{Category, Code};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use uuid::Uuid;
 
@@ -32,18 +33,21 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
-/// Why a mail was not sent.
+/// Why a mail was not sent. Of the relay's answers only the code is kept: their text may name people's addresses.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
     /// The mail cannot be written.
     #[error("the mail cannot be written")]
     Unwritable(#[source] lettre::error::Error),
     /// The relay refused this mail for good.
-    #[error("the mail relay refused the mail for good")]
-    Refused(#[source] lettre::transport::smtp::Error),
-    /// The relay is away, busy, or does not let us in; another time may do.
-    #[error("the mail relay did not take the mail")]
-    PutOff(#[source] lettre::transport::smtp::Error),
+    #[error("the mail relay refused the mail for good with {0}")]
+    Refused(Code),
+    /// The relay answered, but did not take the mail; another time may do.
+    #[error("the mail relay answered {0}")]
+    PutOff(Code),
+    /// There was no answer.
+    #[error("the mail relay was not reached")]
+    Unreachable(#[source] lettre::transport::smtp::Error),
     /// The relay took too long; it may still have taken the mail.
     #[error("the mail relay took too long")]
     TimedOut,
@@ -54,15 +58,27 @@ impl SendError {
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Unwritable(_) | Self::Refused(_) => true,
-            Self::PutOff(_) | Self::TimedOut => false,
+            Self::PutOff(_) | Self::Unreachable(_) | Self::TimedOut => false,
         }
     }
 
     /// The relay's answer, when there was one.
-    pub(crate) fn status(&self) -> Option<String> {
+    pub(crate) fn status(&self) -> Option<Code> {
         match self {
-            Self::Refused(error) | Self::PutOff(error) => error.status().map(|code| code.to_string()),
-            Self::Unwritable(_) | Self::TimedOut => None,
+            Self::Refused(code) | Self::PutOff(code) => Some(*code),
+            Self::Unwritable(_) | Self::Unreachable(_) | Self::TimedOut => None,
+        }
+    }
+
+    /// Answers 55x speak of this mail or its recipients. The other permanent ones (no sign-in, command not known) speak
+    /// of how we are set up: after a correction the same mail goes through.
+    fn of(error: lettre::transport::smtp::Error) -> Self {
+        match error.status() {
+            Some(code) if error.is_permanent() && code.category == Category::MailSystem => {
+                Self::Refused(code)
+            }
+            Some(code) => Self::PutOff(code),
+            None => Self::Unreachable(error),
         }
     }
 }
@@ -101,31 +117,60 @@ impl Mailer {
         })
     }
 
-    /// Sends a mail; `Ok` means that the relay has taken responsibility for it.
-    pub(crate) async fn send(&self, mail: Mail) -> Result<(), SendError> {
+    /// Sends a mail to everybody in one message; answers how many the relay has taken responsibility for.
+    ///
+    /// When the relay refuses it for good, each recipient is tried alone with the same message, so that one address
+    /// that is gone does not keep the mail from the others. Refused is what nobody can get.
+    pub(crate) async fn send(&self, mail: &Mail) -> Result<usize, SendError> {
         let message = self.write(mail).map_err(SendError::Unwritable)?;
-        let Ok(outcome) = tokio::time::timeout(self.limit, self.transport.send(message)).await else {
-            return Err(SendError::TimedOut);
-        };
-        outcome.map(drop).map_err(|error| {
-            if refuses_the_mail(&error) { SendError::Refused(error) } else { SendError::PutOff(error) }
-        })
+        match self.hand_over(message.envelope(), &message).await {
+            Ok(()) => Ok(mail.to.len()),
+            Err(refused @ SendError::Refused(_)) if mail.to.len() > 1 => {
+                self.send_one_by_one(&message, refused).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    fn write(&self, mail: Mail) -> Result<Message, lettre::error::Error> {
+    async fn send_one_by_one(&self, message: &Message, refused: SendError) -> Result<usize, SendError> {
+        let envelope = message.envelope();
+        let mut taken = 0;
+        for recipient in envelope.to() {
+            let single = Envelope::new(envelope.from().cloned(), vec![recipient.clone()]);
+            match self.hand_over(&single.map_err(SendError::Unwritable)?, message).await {
+                Ok(()) => taken += 1,
+                Err(SendError::Refused(code)) => {
+                    tracing::warn!(target: "mail", status = %code, "the mail relay refused one recipient for good");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if taken == 0 { Err(refused) } else { Ok(taken) }
+    }
+
+    async fn hand_over(&self, envelope: &Envelope, message: &Message) -> Result<(), SendError> {
+        let bytes = message.formatted();
+        let Ok(outcome) = tokio::time::timeout(self.limit, self.transport.send_raw(envelope, &bytes)).await
+        else {
+            return Err(SendError::TimedOut);
+        };
+        outcome.map(drop).map_err(SendError::of)
+    }
+
+    fn write(&self, mail: &Mail) -> Result<Message, lettre::error::Error> {
         let mut builder = Message::builder()
             .from(self.from.clone())
             .message_id(Some(format!("<{}@{}>", mail.task_id, self.from.email.domain())))
-            .subject(mail.subject)
+            .subject(mail.subject.clone())
             .raw_header(header("X-Correlation-ID", mail.correlation_id.to_string()))
             .raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
         if let Some(reply_to) = &self.reply_to {
             builder = builder.reply_to(reply_to.clone());
         }
-        for recipient in mail.to {
-            builder = builder.to(recipient);
+        for recipient in &mail.to {
+            builder = builder.to(recipient.clone());
         }
-        builder.multipart(MultiPart::alternative_plain_html(mail.text, mail.html))
+        builder.multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
     }
 }
 
@@ -140,10 +185,4 @@ fn tls(settings: &MailSettings) -> Result<Tls> {
         MailTls::Starttls => Tls::Required(parameters()?),
         MailTls::Tls => Tls::Wrapper(parameters()?),
     })
-}
-
-/// Whether the answer speaks of this mail or its recipients (55x). The other permanent answers (no sign-in, command not
-/// known) speak of how we are set up: after a correction the same mail goes through.
-fn refuses_the_mail(error: &lettre::transport::smtp::Error) -> bool {
-    error.is_permanent() && error.status().is_some_and(|code| code.category == Category::MailSystem)
 }

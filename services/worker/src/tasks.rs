@@ -100,8 +100,12 @@ mod tests {
 
     #[test]
     fn the_default_schedules_are_those_operators_know() {
-        let secret = "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB";
-        let pairs = [("YOUTILITY_DATABASE__PASSWORD".to_owned(), secret.to_owned())];
+        let pairs = [
+            ("DATABASE__PASSWORD", "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB"),
+            ("MAIL__FROM", "no-reply@example.com"),
+            ("MAIL__PUBLIC_URL", "https://app.example.com"),
+        ];
+        let pairs = pairs.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned()));
         let settings: Settings = load_settings(&crate::about(), &[], pairs).unwrap();
         assert_eq!(settings.tasks.escalation_cron, "*/30 * * * *");
         assert_eq!(settings.tasks.session_cleanup_cron, "0 */6 * * *");

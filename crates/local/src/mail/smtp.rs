@@ -109,11 +109,16 @@ impl Conversation {
         if self.envelope.to.len() == RECIPIENTS_MAX {
             return "452 4.5.3 too many recipients".to_owned();
         }
-        match *self.answers.borrow() {
-            Answer::Accept => self.envelope.to.push(address),
+        let is_refused = match &*self.answers.borrow() {
             Answer::PutOff => return "451 4.3.0 try again later".to_owned(),
-            Answer::Refuse => return "550 5.1.1 there is no such mailbox".to_owned(),
+            Answer::Refuse => true,
+            Answer::RefuseOnly(refused) => *refused == address,
+            Answer::Accept => false,
+        };
+        if is_refused {
+            return "550 5.1.1 there is no such mailbox".to_owned();
         }
+        self.envelope.to.push(address);
         "250 2.1.5 ok".to_owned()
     }
 

@@ -51,7 +51,7 @@ async fn tasks_of_a_killed_engine_are_run_by_another() {
 async fn a_task_that_ends_its_workers_is_buried() {
     let queue = Queue::create().await;
     queue.enqueue_one(NewTask::new("a", &())).await;
-    let limits = EngineSettings { crash_max: 2, lease_ms: 600, ..settings() };
+    let limits = EngineSettings { crash_max: 2, lease_ms: 1_000, ..settings() };
     for crashes in 0..2 {
         queue
             .until(&format!("select count(*) from task where state = 'READY' and crashes = {crashes}"), 1)
@@ -154,5 +154,36 @@ async fn nothing_is_lost_when_every_connection_breaks_in_the_middle() {
     queue.until("select count(distinct id) from task_history where outcome = 'SUCCEEDED'", 600).await;
     assert_eq!(queue.number("select count(*) from task").await, 0);
     assert!(seen.count() >= 600);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_given_up_and_asked_again() {
+    let mut queue = Queue::create().await;
+    let limits = EngineSettings { statement_timeout_ms: 300, lease_ms: 1_500, ..settings() };
+    let kind = Kind::new("a", "default", |_| async { Ok(()) });
+    let running = Running::start(queue.engine(limits).kind(kind));
+    queue.until("select count(*) from task_worker", 1).await;
+    let tasks: Vec<NewTask> = (0..20).map(|number| NewTask::new("a", &number)).collect();
+    queue.enqueue(&tasks).await;
+
+    let lock = queue.admin.transaction().await.unwrap();
+    lock.batch_execute("lock table task in access exclusive mode").await.unwrap();
+    // Claims that nobody waits for any more: when the lock goes they take tasks and tell no one.
+    let abandoned =
+        "select count(distinct pid) from pg_locks where relation = 'task'::regclass and not granted";
+    wait_until("abandoned statements", async || {
+        let waiting: i64 = lock.query_one(abandoned, &[]).await.unwrap().get(0);
+        if waiting >= 6 { Ok(()) } else { Err(waiting.to_string()) }
+    })
+    .await;
+    lock.rollback().await.unwrap();
+    queue.until("select count(distinct id) from task_history where outcome = 'SUCCEEDED'", 20).await;
+    assert_eq!(queue.number("select count(*) from task_dead_letter").await, 0);
+    assert_eq!(
+        queue.number("select count(*) from task_attempt where outcome = 'CRASHED'").await,
+        0,
+        "it lives"
+    );
     running.stop().await;
 }

@@ -63,5 +63,5 @@ fn settings_refuse_what_they_do_not_know_and_what_cannot_work() {
     assert_eq!(partial, EngineSettings { batch: 3, ..EngineSettings::default() });
     assert!(EngineSettings::default().mistakes().is_empty());
     let short = EngineSettings { lease_ms: 10, heartbeat_ms: 10, ..EngineSettings::default() };
-    assert_eq!(short.mistakes(), [("lease_ms", "use at least three heartbeats")]);
+    assert_eq!(short.mistakes(), [("lease_ms", "use at least five heartbeats")]);
 }

@@ -58,7 +58,7 @@ where
         running = launch(Context::new(about, settings), filter, start) => running?,
         () = signals.next() => return Ok(()),
     };
-    tracing::info!(address = ?running.address, admin = %running.admin, "started");
+    tracing::info!(address = running.address.map(tracing::field::display), admin = %running.admin, "started");
     let failed = tokio::select! {
         () = signals.next() => false,
         () = running.any_server_ended() => true,

@@ -8,7 +8,6 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 
 use super::arrival::Exposure;
-use super::body::limit_chunks;
 use crate::problem::Decorate;
 use crate::{HttpSettings, Problem};
 
@@ -45,21 +44,17 @@ impl Limits {
         known.unwrap_or(Self::NOTHING)
     }
 
-    /// Refuses a WebSocket, whose body would never end, and what is over a limit by its head, and counts a body whose length is not announced.
-    pub(super) fn admit(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
+    /// Refuses a WebSocket, whose body would never end, and an announced body over the limit.
+    pub(super) fn admit(&self, request: &ServiceRequest) -> Result<(), Problem> {
         let upgrade = request.headers().get(header::UPGRADE).map(HeaderValue::as_bytes);
         if upgrade.is_some_and(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket")) {
             return Err(Problem::upgrade_refused());
         }
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        match announced.map(|value| value.to_str().ok().and_then(|text| text.parse::<usize>().ok())) {
-            Some(None) => Err(Problem::malformed_request()),
-            Some(Some(bytes)) if bytes > self.body_bytes_max => Err(Problem::body_too_large()),
-            Some(Some(_)) => Ok(()),
-            None => {
-                limit_chunks(request, self.body_bytes_max);
-                Ok(())
-            }
+        let Some(announced) = request.headers().get(header::CONTENT_LENGTH) else { return Ok(()) };
+        match announced.to_str().ok().and_then(|text| text.parse::<usize>().ok()) {
+            None => Err(Problem::malformed_request()),
+            Some(bytes) if bytes > self.body_bytes_max => Err(Problem::body_too_large()),
+            Some(_) => Ok(()),
         }
     }
 }

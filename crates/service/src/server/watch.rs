@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::arrival::Arrival;
+use super::body::{self, Refused};
 use super::guard::Limits;
 use super::outcome::{Outcome, present, problem_from};
 use crate::metrics::{self, Answered, InFlight};
@@ -23,23 +24,24 @@ const CLIENT_GONE: u16 = 499;
 /// Wraps a request: correlation id, span, limits, deadline, panic barrier, problems, one log line, metrics.
 pub(crate) async fn watch<B: MessageBody + 'static>(
     limits: Data<Limits>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let arrival = Arrival::read(&request, &limits);
     let span = arrival.span();
     let watched = async move {
         let line = Line { arrival: &arrival, _in_flight: InFlight::begin(), written: false };
+        let held = body::hold(&mut request, limits.body_bytes_max);
         match answer(&limits, &arrival, request, next).await {
             Ok(response) => {
                 let (response, outcome) = present(response, arrival.presentation);
                 line.write(&outcome);
-                Ok(response)
+                Ok(response.map_body(|_head, body| body::keep(held, body)))
             }
             Err(problem) => {
                 let problem = problem.presented(arrival.presentation);
                 line.write(&Outcome { status: problem.status(), problem: Some(problem.clone()) });
-                Err(problem.into())
+                Err(Refused { problem, held }.into())
             }
         }
     };
@@ -50,10 +52,10 @@ pub(crate) async fn watch<B: MessageBody + 'static>(
 async fn answer<B: MessageBody + 'static>(
     limits: &Limits,
     arrival: &Arrival,
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Problem> {
-    limits.admit(&mut request)?;
+    limits.admit(&request)?;
     let handled = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
     match tokio::time::timeout(arrival.deadline.remaining(), handled).await {
         Ok(Ok(Ok(response))) => Ok(response),

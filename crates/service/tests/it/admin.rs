@@ -15,7 +15,7 @@ async fn metrics_name_the_route_template_and_the_error() {
     bench.request("GET", "/orders/7").send().await.unwrap();
     bench.request("GET", "/orders/x7").send().await.unwrap();
     bench.request("BREW", "/teapot").send().await.unwrap();
-    let metrics = bench.admin("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+    let metrics = bench.metrics().await;
     let has = |labels: &str| {
         metrics.lines().any(|line| line.starts_with("http_requests_total") && line.contains(labels))
     };

@@ -16,6 +16,7 @@ use service::{
     About, Caller, ClientAddress, Context, HttpClientSettings, HttpSettings, Internal, Mistakes, Problem,
     Process, ProcessSettings, Running, Settings, TrustSettings, load_settings,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -132,6 +133,18 @@ impl Bench {
         let mut stopping = JoinSet::new();
         stopping.spawn(running.stop());
         stopping
+    }
+
+    /// A connection of its own, with text sent already.
+    pub(crate) async fn connect(&self, text: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(self.address.unwrap()).await.unwrap();
+        connection.write_all(text.as_bytes()).await.unwrap();
+        connection
+    }
+
+    /// What the admin listener counts.
+    pub(crate) async fn metrics(&self) -> String {
+        self.admin("GET", "/metrics").send().await.unwrap().text().await.unwrap()
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {

@@ -4,6 +4,7 @@
 mod admin;
 mod bench;
 mod client;
+mod connection;
 mod drain;
 mod error_table;
 mod identity;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -33,23 +33,32 @@ fn output(arguments: &[&str], env: &[(&str, &str)]) -> (Output, String) {
 struct Served {
     child: Child,
     log: BufReader<ChildStdout>,
-    address: SocketAddr,
-    admin: SocketAddr,
+    started: Value,
 }
 
 impl Served {
     fn start(env: &[(&str, &str)]) -> Self {
         let env: Vec<_> = env.iter().chain(&[("YOUTILITY_PROCESS__DRAIN_DELAY_MS", "0")]).copied().collect();
         let mut child = command(&env).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stdout.take().unwrap());
-        let started = next(&mut log, "started");
-        let address = |key: &str| started[key].as_str().unwrap().parse().unwrap();
-        let (address, admin) = (address("address"), address("admin"));
-        Self { child, log, address, admin }
+        let log = BufReader::new(child.stdout.take().unwrap());
+        let mut served = Self { child, log, started: Value::Null };
+        served.started = served.line("started");
+        served
     }
 
+    /// An address on one of its listeners, `address` or `admin`.
+    fn url(&self, listener: &str, path: &str) -> String {
+        format!("http://{}{path}", self.started[listener].as_str().unwrap())
+    }
+
+    /// The next line with a message.
     fn line(&mut self, message: &str) -> Value {
-        next(&mut self.log, message)
+        self.log
+            .by_ref()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
+            .find(|line| line["message"] == message)
+            .expect("the line is logged before the process ends")
     }
 
     /// Sends SIGTERM and waits; gives how it ended.
@@ -67,14 +76,6 @@ impl Drop for Served {
             self.child.wait().unwrap();
         }
     }
-}
-
-/// The next line with a message.
-fn next(log: &mut BufReader<ChildStdout>, message: &str) -> Value {
-    log.lines()
-        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
-        .find(|line| line["message"] == message)
-        .expect("the line is logged before the process ends")
 }
 
 fn client() -> reqwest::Client {
@@ -112,7 +113,7 @@ async fn a_process_serves_logs_one_line_per_request_and_ends_with_zero() {
     let mut served = Served::start(&[]);
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let request = client().get(format!("http://{}/greetings/asha", served.address));
+    let request = client().get(served.url("address", "/greetings/asha"));
     let request = request.header(api::headers::CORRELATION_ID, id).header("traceparent", trace);
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "Good morning, asha.\n");
     let line = served.line("request");
@@ -130,9 +131,9 @@ async fn a_process_serves_logs_one_line_per_request_and_ends_with_zero() {
 #[tokio::test]
 async fn the_log_filter_changes_while_the_process_runs() {
     let mut served = Served::start(&[]);
-    let change = client().put(format!("http://{}/log", served.admin)).body("warn");
+    let change = client().put(served.url("admin", "/log")).body("warn");
     assert_eq!(change.send().await.unwrap().status(), 204);
-    client().get(format!("http://{}/greetings/asha", served.address)).send().await.unwrap();
+    client().get(served.url("address", "/greetings/asha")).send().await.unwrap();
     assert_eq!(served.terminate().code(), Some(0));
     let rest: Vec<_> = served.log.by_ref().lines().map(Result::unwrap).collect();
     assert!(!rest.iter().any(|line| line.contains("\"request\"")), "{rest:?}");
@@ -145,7 +146,7 @@ async fn a_trace_is_continued_and_sent_before_the_end() {
     let env =
         [("YOUTILITY_PROCESS__OTLP_ENDPOINT", endpoint.as_str()), ("YOUTILITY_PROCESS__TRACE_RATIO", "0")];
     let mut served = Served::start(&env);
-    let request = client().get(format!("http://{}/greetings/asha", served.address));
+    let request = client().get(served.url("address", "/greetings/asha"));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     request.header("traceparent", trace).send().await.unwrap();
     let collecting = std::thread::spawn(move || collect(&collector));

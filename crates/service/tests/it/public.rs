@@ -57,7 +57,7 @@ async fn every_answer_is_decorated_and_a_catch_all_names_its_routes() {
             assert_eq!(answer.headers()["retry-after"], "7");
         }
     }
-    let metrics = bench.admin("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+    let metrics = bench.metrics().await;
     assert!(
         metrics.contains("route=\"/kitchen\",status=\"503\",error_type=\"upstream-unavailable\""),
         "{metrics}"

@@ -12,7 +12,7 @@ use testkit::identity::Signer;
 use testkit::{Database, INTERNAL_KEY};
 
 /// How long a test waits for something to show.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "Walk-the-site-42";

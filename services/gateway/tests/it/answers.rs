@@ -52,7 +52,9 @@ async fn every_answer_carries_the_security_headers() {
     let not_found = world.get("/internal/x").send().await.unwrap();
     let upgrade = world.get("/login").header("upgrade", "websocket").send().await.unwrap();
     let large = world.post("/login").body("x".repeat(1_100_000)).send().await.unwrap();
-    for (answer, status) in [(&page, 502), (&redirect, 303), (&not_found, 404), (&upgrade, 400), (&large, 413)] {
+    for (answer, status) in
+        [(&page, 502), (&redirect, 303), (&not_found, 404), (&upgrade, 400), (&large, 413)]
+    {
         assert_eq!(answer.status(), status);
         for name in [
             "content-security-policy",
@@ -109,7 +111,8 @@ async fn answers_of_every_length_arrive_whole() {
     let world = World::signed_in("t").await;
     for bytes in [0, 1, 65_536, 65_537, 3_000_000] {
         for kind in ["whole", "pieces"] {
-            let answer = world.get(&format!("/tickets/{kind}/{bytes}")).bearer_auth("t").send().await.unwrap();
+            let answer =
+                world.get(&format!("/tickets/{kind}/{bytes}")).bearer_auth("t").send().await.unwrap();
             assert_eq!(answer.bytes().await.unwrap().len(), bytes, "{kind} {bytes}");
         }
     }

@@ -27,7 +27,8 @@ async fn bodies_arrive_as_they_were_sent() {
         assert_eq!(received.header("transfer-encoding"), None);
     }
     let pieces = (0..100).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'y'; 1000])));
-    let chunked = world.post("/tickets").bearer_auth("t").body(reqwest::Body::wrap_stream(stream::iter(pieces)));
+    let chunked =
+        world.post("/tickets").bearer_auth("t").body(reqwest::Body::wrap_stream(stream::iter(pieces)));
     let received = received(chunked.send().await.unwrap()).await;
     assert_eq!(received.body, "y".repeat(100_000));
     assert_eq!(received.header("transfer-encoding").as_deref(), Some("chunked"));
@@ -40,7 +41,8 @@ async fn a_body_over_the_limit_is_refused() {
     let announced = world.post("/tickets").bearer_auth("t").body("x".repeat(200_001)).send().await.unwrap();
     assert_eq!(problem(announced).await, "413 body-too-large");
     let chunk = format!("{:x}\r\n{}\r\n", 50_000, "x".repeat(50_000));
-    let head = "POST /tickets HTTP/1.1\r\nHost: y\r\nAuthorization: Bearer t\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head =
+        "POST /tickets HTTP/1.1\r\nHost: y\r\nAuthorization: Bearer t\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = world.raw(&format!("{head}{}", chunk.repeat(5))).await;
     assert_eq!(status(&answer), "413", "{answer}");
 }
@@ -56,6 +58,23 @@ async fn a_body_that_does_not_arrive_is_given_up() {
         assert_eq!(status(&answer), "408", "{answer}");
         assert!(answer.contains("/problems/body-too-slow"), "{answer}");
         assert!(started.elapsed() < SOON, "the connection is closed");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_that_is_refused_or_stalls_does_not_hold_its_connection() {
+    let world = World::with(with_small_limits).await;
+    world.auth.sign_in("t");
+    for (headers, expected) in
+        [("", "401"), ("Upgrade: h2c\r\n", "400"), ("Authorization: Bearer t\r\n", "408")]
+    {
+        let started = Instant::now();
+        let head = format!(
+            "POST /api/v1/tickets HTTP/1.1\r\nHost: y\r\nTransfer-Encoding: chunked\r\n{headers}\r\n"
+        );
+        let answer = world.raw(&format!("{head}4\r\nhalf\r\n")).await;
+        assert_eq!(status(&answer), expected, "{answer}");
+        assert!(started.elapsed() < SOON / 2, "the connection is closed");
     }
 }
 

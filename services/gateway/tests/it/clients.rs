@@ -16,7 +16,8 @@ async fn a_stranger_cannot_choose_its_address() {
 #[tokio::test]
 async fn a_trusted_proxy_says_whose_request_it_is() {
     let world = World::with(|settings| {
-        settings.trusted_proxies.networks = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()].into();
+        settings.trusted_proxies.networks =
+            vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()].into();
     })
     .await;
     assert_eq!(seen(&world, "198.51.100.1").await, "198.51.100.1");

@@ -28,7 +28,8 @@ async fn a_page_leaves_a_mark_that_only_this_host_and_no_script_sees() {
     assert!(value.starts_with("__Host-visitor="), "{cookie}");
     assert_eq!(attributes, " Path=/; Secure; HttpOnly; SameSite=Lax");
     assert_eq!(header(&page, "cache-control"), Some("no-store"));
-    let again = world.get("/login").header("accept", "text/html").header("cookie", value).send().await.unwrap();
+    let again =
+        world.get("/login").header("accept", "text/html").header("cookie", value).send().await.unwrap();
     assert_eq!(header(&again, "set-cookie"), None);
     let asset = world.get("/assets/app.js").send().await.unwrap();
     assert_eq!(header(&asset, "set-cookie"), None);
@@ -46,7 +47,8 @@ async fn the_sign_in_form_needs_the_token_of_its_visitor() {
     assert_eq!(outcome(form(&cookie, "login=a".to_owned())).await, "403 csrf-refused");
     assert_eq!(outcome(form(&cookie, "login=a&csrf_token=".to_owned())).await, "403 csrf-refused");
     assert_eq!(outcome(form(&other_cookie, format!("csrf_token={token}"))).await, "403 csrf-refused");
-    let without_cookie = world.post("/login").header("content-type", FORM).body(format!("csrf_token={token}"));
+    let without_cookie =
+        world.post("/login").header("content-type", FORM).body(format!("csrf_token={token}"));
     assert_eq!(outcome(without_cookie).await, "403 csrf-refused");
     let mut whole = form(&cookie, format!("login=a&csrf_token={token}")).send().await.unwrap();
     let body = std::mem::take(&mut received_body(&mut whole).await);
@@ -70,7 +72,10 @@ async fn a_signed_in_browser_needs_the_token_of_its_session() {
     assert_eq!(outcome(json().header("x-csrf-token", &token)).await, "passed");
     assert_eq!(outcome(json()).await, "403 csrf-refused");
     assert_eq!(outcome(json().header("x-csrf-token", "wrong")).await, "403 csrf-refused");
-    assert_eq!(outcome(post().header("content-type", FORM).body(format!("csrf_token={token}"))).await, "passed");
+    assert_eq!(
+        outcome(post().header("content-type", FORM).body(format!("csrf_token={token}"))).await,
+        "passed"
+    );
     assert_eq!(outcome(post().header("content-type", FORM).body("title=a")).await, "403 csrf-refused");
     assert_eq!(outcome(post()).await, "403 csrf-refused");
     let (_, visitor_token) = visit(&world).await;
@@ -98,7 +103,8 @@ async fn another_site_is_refused_even_with_the_token() {
 #[tokio::test]
 async fn programs_need_no_token() {
     let world = World::signed_in("t").await;
-    let bearer = world.post("/api/v1/tickets").bearer_auth("t").header("content-type", "application/json").body("{}");
+    let bearer =
+        world.post("/api/v1/tickets").bearer_auth("t").header("content-type", "application/json").body("{}");
     assert_eq!(outcome(bearer).await, "passed");
     let sign_in = || world.post("/api/v1/session").header("content-type", "application/json").body("{}");
     assert_eq!(outcome(sign_in()).await, "passed");

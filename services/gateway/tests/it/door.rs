@@ -28,7 +28,11 @@ async fn each_path_goes_to_its_upstream() {
 async fn internal_paths_do_not_exist_outside() {
     let world = World::signed_in("t").await;
     for path in ["/internal/identity", "/internal/revocations", "/internal"] {
-        assert_eq!(problem(world.get(path).bearer_auth("t").send().await.unwrap()).await, "404 not-found", "{path}");
+        assert_eq!(
+            problem(world.get(path).bearer_auth("t").send().await.unwrap()).await,
+            "404 not-found",
+            "{path}"
+        );
     }
 }
 
@@ -38,7 +42,8 @@ async fn some_paths_are_for_some_networks_only() {
         settings.trusted_proxies.networks = vec!["127.0.0.1/32".parse().unwrap()].into();
     })
     .await;
-    let ask = |address: &'static str| world.get("/health/detailed/").header("x-forwarded-for", address).send();
+    let ask =
+        |address: &'static str| world.get("/health/detailed/").header("x-forwarded-for", address).send();
     assert_eq!(problem(ask("198.51.100.1").await.unwrap()).await, "404 not-found");
     assert_eq!(received(ask("127.0.0.9").await.unwrap()).await.upstream, "health");
 }
@@ -95,7 +100,9 @@ async fn headers_that_two_servers_would_read_differently_are_refused() {
 async fn an_upgrade_is_refused_at_once() {
     let world = World::start().await;
     for headers in ["Upgrade: websocket\r\n", "Upgrade: h2c\r\nHTTP2-Settings: x\r\n"] {
-        let answer = world.raw(&format!("GET /login HTTP/1.1\r\nHost: y\r\nConnection: close, upgrade\r\n{headers}\r\n")).await;
+        let answer = world
+            .raw(&format!("GET /login HTTP/1.1\r\nHost: y\r\nConnection: close, upgrade\r\n{headers}\r\n"))
+            .await;
         assert_eq!(status(&answer), "400");
         assert!(answer.contains("/problems/upgrade-refused"), "{answer}");
     }

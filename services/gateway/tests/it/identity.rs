@@ -11,7 +11,8 @@ const FORGED: &str = "x-youtility-identity";
 #[tokio::test]
 async fn cookie_and_bearer_become_a_signed_identity_and_go_no_further() {
     let world = World::signed_in("token").await;
-    let cookie = world.get("/tickets").header("cookie", "theme=dark; __Host-session=token").send().await.unwrap();
+    let cookie =
+        world.get("/tickets").header("cookie", "theme=dark; __Host-session=token").send().await.unwrap();
     let bearer = world.get("/tickets").bearer_auth("token").send().await.unwrap();
     for answer in [cookie, bearer] {
         let received = received(answer).await;
@@ -51,7 +52,12 @@ async fn what_a_client_claims_to_be_is_dropped() {
     let deadline: u64 = received.header("x-youtility-deadline-ms").unwrap().parse().unwrap();
     assert!((1..=14_000).contains(&deadline), "{deadline}");
     assert_ne!(received.header("x-correlation-id").as_deref(), Some("0197c3a0-0000-7000-8000-000000000000"));
-    assert!(!received.header("traceparent").unwrap_or_else(String::new).contains("0af7651916cd43dd8448eb211c80319c"));
+    assert!(
+        !received
+            .header("traceparent")
+            .unwrap_or_else(String::new)
+            .contains("0af7651916cd43dd8448eb211c80319c")
+    );
 }
 
 #[tokio::test]
@@ -127,7 +133,8 @@ async fn without_auth_nobody_passes_and_public_pages_are_served() {
 
 #[tokio::test]
 async fn a_wrong_internal_key_is_not_mistaken_for_everybody_having_signed_out() {
-    let world = World::with(|settings| settings.trust.internal_key = domain::Secret::new("another key")).await;
+    let world =
+        World::with(|settings| settings.trust.internal_key = domain::Secret::new("another key")).await;
     world.auth.sign_in("t");
     let answer = world.get("/api/v1/tickets").bearer_auth("t").send().await.unwrap();
     assert_eq!(problem(answer).await, "503 auth-unavailable");

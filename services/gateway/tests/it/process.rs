@@ -29,7 +29,11 @@ fn text(bytes: &[u8]) -> String {
 /// Reads the log until the process says where it listens; gives the admin listener's address.
 fn admin_address(child: &mut Child) -> String {
     let log = BufReader::new(child.stdout.take().unwrap());
-    let line = log.lines().map(Result::unwrap).find(|line| line.contains("\"started\"")).expect("the process starts");
+    let line = log
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("\"started\""))
+        .expect("the process starts");
     let started: serde_json::Value = serde_json::from_str(&line).unwrap();
     let admin = started.pointer("/admin").or_else(|| started.pointer("/fields/admin")).unwrap();
     admin.as_str().unwrap().to_owned()

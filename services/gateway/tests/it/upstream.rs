@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ pub(crate) struct Received {
 impl Received {
     /// The values of a header, joined.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<_> = self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str()).collect();
+        let values: Vec<_> =
+            self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str()).collect();
         if values.is_empty() { None } else { Some(values.join(" | ")) }
     }
 }
@@ -38,6 +39,7 @@ impl Received {
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     handle: ServerHandle,
+    ended: Arc<AtomicBool>,
 }
 
 impl Upstream {
@@ -58,18 +60,26 @@ impl Upstream {
     }
 
     /// Starts a server on a bound port.
-    pub(crate) fn start(socket: TcpListener, configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> Self {
+    pub(crate) fn start(
+        socket: TcpListener,
+        configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> Self {
         let address = socket.local_addr().unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ended);
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let app = move || App::new().app_data(web::PayloadConfig::new(1 << 24)).configure(configure.clone());
+                let app = move || {
+                    App::new().app_data(web::PayloadConfig::new(1 << 24)).configure(configure.clone())
+                };
                 let server = HttpServer::new(app).workers(1).disable_signals().listen(socket).unwrap().run();
                 sender.send(server.handle()).unwrap();
                 server.await.unwrap();
             });
+            end.store(true, Ordering::SeqCst);
         });
-        Self { address, handle: receiver.recv().unwrap() }
+        Self { address, handle: receiver.recv().unwrap(), ended }
     }
 
     /// Where it is, for settings.
@@ -77,9 +87,13 @@ impl Upstream {
         format!("http://{}", self.address)
     }
 
-    /// Stops at once: nobody answers at the address any more.
+    /// Stops at once and waits until nobody answers at the address any more.
     pub(crate) async fn stop(&self) {
         self.handle.stop(false).await;
+        testkit::wait_until("the server's end", crate::world::SOON, || async {
+            self.ended.load(Ordering::SeqCst).then_some(())
+        })
+        .await;
     }
 }
 
@@ -95,7 +109,8 @@ pub(crate) fn bind() -> TcpListener {
 }
 
 fn echo(name: &'static str, request: &HttpRequest, body: &Bytes) -> HttpResponse {
-    let text = |value: &actix_web::http::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text =
+        |value: &actix_web::http::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let received = Received {
         upstream: name.to_owned(),
         method: request.method().to_string(),
@@ -112,9 +127,8 @@ async fn never() -> HttpResponse {
 
 async fn pieces(request: HttpRequest) -> HttpResponse {
     let bytes: usize = request.match_info().query("bytes").parse().unwrap();
-    let pieces = (0..bytes.div_ceil(1000)).map(move |piece| {
-        Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1000.min(bytes - piece * 1000)]))
-    });
+    let pieces = (0..bytes.div_ceil(1000))
+        .map(move |piece| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1000.min(bytes - piece * 1000)])));
     HttpResponse::Ok().streaming(futures_util::stream::iter(pieces))
 }
 
@@ -124,7 +138,8 @@ async fn whole(request: HttpRequest) -> HttpResponse {
 }
 
 async fn broken() -> HttpResponse {
-    let half = futures_util::stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("broken"))]);
+    let half =
+        futures_util::stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("broken"))]);
     HttpResponse::Ok().body(actix_web::body::SizedStream::new(100, half))
 }
 
@@ -145,7 +160,9 @@ async fn odd_headers() -> HttpResponse {
 }
 
 async fn conflict() -> HttpResponse {
-    HttpResponse::Conflict().content_type("application/problem+json").body(r#"{"type":"/problems/ticket-move-refused"}"#)
+    HttpResponse::Conflict()
+        .content_type("application/problem+json")
+        .body(r#"{"type":"/problems/ticket-move-refused"}"#)
 }
 
 async fn asset() -> HttpResponse {
@@ -223,8 +240,13 @@ async fn exchange(request: HttpRequest, body: Bytes, auth: web::Data<Auth>) -> H
     let Some(session_id) = auth.sessions.lock().unwrap().get(&asked.token).copied() else {
         return refuse("session-ended");
     };
-    let identity = Identity { session_id, ..testkit::identity::of(ClientId::generate(), PersonId::generate(), &[]) };
-    let answer = IdentityResponse { identity: Signer::shared().token(&identity), session_id, expires_at: identity.exp };
+    let identity =
+        Identity { session_id, ..testkit::identity::of(ClientId::generate(), PersonId::generate(), &[]) };
+    let answer = IdentityResponse {
+        identity: Signer::shared().token(&identity),
+        session_id,
+        expires_at: identity.exp,
+    };
     HttpResponse::Ok().json(answer)
 }
 
@@ -252,7 +274,8 @@ async fn revocations(request: HttpRequest, auth: web::Data<Auth>) -> HttpRespons
         ticks.tick().await;
         Some((Revocation::default(), ticks))
     });
-    let lines = futures_util::stream::select(revoked.boxed_local(), beats.boxed_local())
-        .map(|revocation| Ok::<_, std::io::Error>(Bytes::from(serde_json::to_string(&revocation).unwrap() + "\n")));
+    let lines = futures_util::stream::select(revoked.boxed_local(), beats.boxed_local()).map(|revocation| {
+        Ok::<_, std::io::Error>(Bytes::from(serde_json::to_string(&revocation).unwrap() + "\n"))
+    });
     HttpResponse::Ok().streaming(lines)
 }

@@ -96,7 +96,8 @@ impl World {
 
     /// Sends a request line with a `Host` and gives the status.
     pub(crate) async fn status_of(&self, method: &str, target: &str, headers: &str) -> String {
-        let request = format!("{method} {target} HTTP/1.1\r\nHost: y.example\r\nConnection: close\r\n{headers}\r\n");
+        let request =
+            format!("{method} {target} HTTP/1.1\r\nHost: y.example\r\nConnection: close\r\n{headers}\r\n");
         status(&self.raw(&request).await)
     }
 }
@@ -123,7 +124,8 @@ pub(crate) fn settings(upstreams: &[(&str, String)]) -> Settings {
 
 /// A client that follows nothing.
 pub(crate) fn client() -> Client {
-    let settings = HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 20_000, idle_connections_max: 8 };
+    let settings =
+        HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 20_000, idle_connections_max: 8 };
     service::http_client(&settings).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::health::{HealthCheck, HealthReport, HealthStatus};
+use api::health::{HealthReport, HealthStatus};
 use testkit::{ChaosProxy, Database};
 
 use crate::stage::{Health, NOWHERE, answering, env, env_with, http, silent_listener};
@@ -31,6 +31,23 @@ async fn a_hung_database_costs_probes_and_no_answers() {
         assert_eq!((status.as_u16(), report.causes.as_slice()), (503, ["postgresql".to_owned()].as_slice()));
     }
     assert!(slowest < FAST, "the slowest answer took {slowest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_hangs_fails_its_own_check_and_heals() {
+    let db = Database::create().await;
+    let health = Health::start(env_with(&db, &[("PROBE__TIME_LIMIT_MS", "1000")])).await;
+    let drains = |report: &HealthReport| report.checks["task_queue"].message == "no worker is alive";
+    health
+        .report_where("the queue", |report| drains(report) && is(report, "database", HealthStatus::Healthy))
+        .await;
+    let admin = db.admin().await;
+    admin.batch_execute("begin; lock table task in access exclusive mode").await.unwrap();
+    let (_, report) = health.report_where("the hang", |report| !drains(report)).await;
+    assert!(is(&report, "database", HealthStatus::Healthy), "{:?}", report.checks["database"]);
+    assert_eq!(report.checks["task_queue"].cause.as_deref(), Some("task_queue"));
+    admin.batch_execute("rollback").await.unwrap();
+    health.report_where("the release", drains).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,30 +127,4 @@ async fn a_database_that_takes_no_writes_is_not_healthy() {
         health.report_where("an answer", |report| report.checks["database"].timestamp.is_some()).await;
     let seen = &report.checks["database"];
     assert_eq!((seen.status, seen.message.as_str()), (HealthStatus::Unhealthy, "accepts no writes"));
-}
-
-async fn broker_check(connack: &'static [u8], username: &str) -> HealthCheck {
-    let db = Database::create().await;
-    let port = answering(|_connect| connack.to_vec()).port().to_string();
-    let changes = [
-        ("BROKER__HOST", "127.0.0.1"),
-        ("BROKER__PORT", port.as_str()),
-        ("BROKER__USERNAME", username),
-        ("BROKER__PASSWORD", "anything"),
-    ];
-    let health = Health::start(env_with(&db, &changes)).await;
-    let (_, report) =
-        health.report_where("the broker", |report| report.checks["broker"].timestamp.is_some()).await;
-    report.checks["broker"].clone()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_is_judged_by_its_connack() {
-    let accepts: &[u8] = &[0x20, 0x03, 0x00, 0x00, 0x00];
-    let refuses: &[u8] = &[0x20, 0x03, 0x00, 0x87, 0x00];
-    assert_eq!(broker_check(accepts, "health").await.status, HealthStatus::Healthy);
-    let stranger = broker_check(refuses, "health").await;
-    assert_eq!(stranger.message, "refuses the connection: MQTT reason 0x87");
-    assert_eq!(broker_check(refuses, "").await.message, "answers", "a refusal of a stranger is an answer");
-    assert_eq!(broker_check(b"HTTP/1.1 400 Bad Request\r\n", "").await.message, "does not speak MQTT 5");
 }

@@ -3,5 +3,6 @@
 
 mod answers;
 mod binary;
+mod broker;
 mod faults;
 mod stage;

@@ -15,7 +15,7 @@ use testkit::Database;
 pub(crate) const NOWHERE: &str = "127.0.0.1:1";
 
 /// How long a test waits for something to show.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running health service.
 pub(crate) struct Health {

@@ -42,8 +42,8 @@ pub(super) trait Role: Clone + Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
     /// The client or the network gave up.
-    #[error("the connection broke")]
-    Broken(#[from] Box<ConnectionError>),
+    #[error("the connection broke: {0}")]
+    Broken(Box<ConnectionError>),
     /// The broker refused the subscription.
     #[error("the broker refused the subscription")]
     SubscriptionRefused,

@@ -2,7 +2,7 @@ use serde_json::json;
 use testkit::wait_until;
 use tokio::process::Command;
 
-use crate::world::{DEAD_LETTERS, DEVICE_PASSWORD, LIMIT, READINGS, World, reading, settings};
+use crate::world::{DEAD_LETTERS, DEVICE_PASSWORD, LIMIT, READINGS, World, ask, reading, settings};
 
 async fn publish(world: &World, password: &str, topic: &str) -> std::process::Output {
     let (_, payload) = reading(&json!({ "temperature": 1 }));
@@ -40,7 +40,7 @@ async fn a_bridge_with_a_wrong_password_is_never_ready_and_says_why() {
     let bridge = service::spawn(mqtt_bridge::about(), settings, mqtt_bridge::start).await.unwrap();
     let admin = bridge.admin;
     let body = wait_until("a reason", LIMIT, || async move {
-        let body = reqwest::get(format!("http://{admin}/readyz")).await.ok()?.text().await.ok()?;
+        let (_, body) = ask(admin).await?;
         body.contains("refused").then_some(body)
     })
     .await;

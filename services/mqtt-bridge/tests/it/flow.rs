@@ -1,7 +1,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{READINGS, World, reading};
+use crate::world::{READINGS, World, reading, settings, wait_until_ready};
 
 #[tokio::test]
 async fn a_reading_is_stored_and_answered() {
@@ -82,5 +82,22 @@ async fn a_burst_is_stored_whole() {
     let latest = world.admin.query_one("select value from device_latest", &[]).await.unwrap();
     assert!((latest.get::<_, f64>(0) - 199.0).abs() < f64::EPSILON);
     std::fs::remove_file(&file).unwrap();
+    world.bridge.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_bridges_share_the_work_and_store_each_message_once() {
+    let world = World::start().await;
+    let mut second = settings(&world.db, world.broker.port);
+    second.broker.client_id = "youtility-bridge-1".to_owned();
+    let second = service::spawn(mqtt_bridge::about(), second, mqtt_bridge::start).await.unwrap();
+    wait_until_ready(second.admin).await;
+    world.broker.keep_answers("PUMP-1").await;
+    for value in 0..10 {
+        world.broker.publish("PUMP-1", &reading(&json!({ "temperature": value })).1, &[]).await;
+    }
+    assert_eq!(world.broker.answers("PUMP-1", 10, 10).await.len(), 10);
+    assert_eq!(world.count(READINGS).await, 10);
+    second.stop().await.unwrap();
     world.bridge.stop().await.unwrap();
 }

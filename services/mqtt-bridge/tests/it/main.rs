@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod broker_rules;
+mod crashes;
 mod faults;
 mod flow;
 mod poison;

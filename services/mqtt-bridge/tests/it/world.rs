@@ -1,5 +1,6 @@
 //! A broker, a database, a bridge between them, and a device.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -87,6 +88,18 @@ impl TestBroker {
             .collect()
     }
 
+    /// Publishes what has no answer, then takes off what is answered; as a device does until it has every answer.
+    pub(crate) async fn repeat(&self, device: &str, unanswered: &mut BTreeMap<String, String>) {
+        for payload in unanswered.values() {
+            self.publish(device, payload, &[]).await;
+        }
+        // Repeats are answered too, so there may be more answers than messages.
+        for answer in self.answers(device, 10_000, 2).await {
+            assert_eq!(answer["stored"], true);
+            unanswered.remove(answer["id"].as_str().unwrap());
+        }
+    }
+
     fn subscriber(&self, device: &str) -> Command {
         let mut command = Command::new("mosquitto_sub");
         command
@@ -132,9 +145,6 @@ impl World {
 
     /// Starts everything; `change` may change the bridge's settings.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter("info,mqtt_bridge=trace,mqtt=trace,rumqttc=debug")
-            .try_init();
         let db = Database::create().await;
         let client = db.client("ACME").await;
         let site = db.site(client, "HQ").await;
@@ -190,8 +200,7 @@ pub(crate) fn environment(db: &Database, broker_port: u16) -> Vec<(String, Strin
 
 /// Whether a process says that it is ready.
 pub(crate) async fn is_ready(admin: SocketAddr) -> bool {
-    let answer = reqwest::get(format!("http://{admin}/readyz")).await;
-    answer.is_ok_and(|answer| answer.status().is_success())
+    ask(admin).await.is_some_and(|(is_ready, _)| is_ready)
 }
 
 pub(crate) async fn wait_until_ready(admin: SocketAddr) {
@@ -203,4 +212,13 @@ pub(crate) fn reading(values: &Value) -> (Uuid, String) {
     let id = *domain::MessageId::generate().as_uuid();
     let at = service::Clock::system().now();
     (id, json!({ "id": id, "at": at.to_string(), "values": values }).to_string())
+}
+
+/// Whether a process says that it is ready, and its words; nothing when it does not answer.
+pub(crate) async fn ask(admin: SocketAddr) -> Option<(bool, String)> {
+    let limits =
+        service::HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 5000, idle_connections_max: 1 };
+    let client = service::http_client(&limits).unwrap();
+    let answer = client.get(format!("http://{admin}/readyz")).send().await.ok()?;
+    Some((answer.status().is_success(), answer.text().await.ok()?))
 }

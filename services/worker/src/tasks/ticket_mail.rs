@@ -35,11 +35,11 @@ pub(super) async fn run(tools: Tools, job: Job) -> Result<(), Failure> {
         return Ok(());
     };
     let letter = write(&tools, &job, &actor, &mail, &prepared)?;
-    let addresses = letter.to.len();
-    match tools.mailer.send(letter).await {
-        Ok(()) => measure::mail("sent"),
+    let addresses = match tools.mailer.send(&letter).await {
+        Ok(addresses) => addresses,
         Err(error) => return fail(&tools, &actor, &mail, error).await,
-    }
+    };
+    measure::mail("sent");
     app::mail::record_sent(&tools.store, &actor, &mail, addresses, tools.clock.now()).await?;
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn fail(tools: &Tools, actor: &Actor, mail: &TicketMail, error: SendError)
         return Err(Failure::retry(error));
     }
     measure::mail("refused");
-    let reason = error.status().unwrap_or_else(|| "unwritable".to_owned());
+    let reason = error.status().map_or_else(|| "unwritable".to_owned(), |code| code.to_string());
     app::mail::record_refused(&tools.store, actor, mail, &reason).await?;
     Err(Failure::permanent(error))
 }

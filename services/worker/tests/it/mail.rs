@@ -44,6 +44,14 @@ async fn a_mail_reaches_everybody_in_one_message_with_its_headers() {
 }
 
 #[tokio::test]
+async fn enqueuing_wakes_the_worker_long_before_it_looks_by_itself() {
+    let world = World::start_with(|settings| settings.queue.poll_interval_ms = 600_000).await;
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    world.wait_for_mails(1).await;
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_event_that_was_mailed_is_not_mailed_again() {
     let world = World::start().await;
     let mail = world.raised_ticket().await;
@@ -90,6 +98,22 @@ async fn a_mail_refused_for_good_is_buried_at_once_with_a_note() {
         .await
         .unwrap();
     assert_eq!(note.get::<_, &str>(0), "550");
+    let error = world.admin.query_one("select error from task_attempt", &[]).await.unwrap();
+    assert_eq!(error.get::<_, &str>(0), "the mail relay refused the mail for good with 550");
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_address_that_is_gone_does_not_keep_the_mail_from_the_others() {
+    let world = World::start().await;
+    world.sink.sink.as_ref().unwrap().answer(Answer::RefuseOnly("asha@example.com".to_owned()));
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    let mails = world.wait_for_mails(1).await;
+    assert_eq!(mails[0].to, ["ben@example.com"]);
+    let noted = "select count(*) from ticket_event where detail = 'Mailed to one address.'";
+    world.wait_for_count(noted, 1).await;
+    world.wait_for_count(TASKS, 0).await;
+    assert_eq!(world.count(BURIED).await, 0);
     world.worker.stop().await.unwrap();
 }
 
@@ -152,29 +176,11 @@ async fn a_worker_that_drains_finishes_what_it_began() {
     for _ in 0..10 {
         world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
     }
-    let (admin, sink) = (&world.admin, &world.sink);
-    world.worker.stop().await.unwrap();
-    let noted: i64 = admin.query_one(MAILED, &[]).await.unwrap().get(0);
-    let rows = admin
-        .query("select state, attempt, worker_id is null, run_at <= now() from task", &[])
-        .await
-        .unwrap();
-    for row in &rows {
-        println!(
-            "{:?} {:?} {:?} {:?}",
-            row.get::<_, String>(0),
-            row.get::<_, i32>(1),
-            row.get::<_, bool>(2),
-            row.get::<_, bool>(3)
-        );
-    }
-    let rows = admin.query("select outcome, error from task_attempt", &[]).await.unwrap();
-    for row in &rows {
-        println!("{:?} {:?}", row.get::<_, String>(0), row.get::<_, Option<String>>(1));
-    }
-    let waiting: i64 =
-        admin.query_one("select count(*) from task where state = 'READY'", &[]).await.unwrap().get(0);
-    let all: i64 = admin.query_one(TASKS, &[]).await.unwrap().get(0);
+    let World { admin, sink, worker, db: _db, proxy: _proxy, .. } = world;
+    worker.stop().await.unwrap();
+    let count = async |sql: &str| admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    let noted = count(MAILED).await;
     assert_eq!(noted, i64::try_from(sink.mails().await.len()).unwrap());
-    assert_eq!((noted + waiting, all), (10, waiting));
+    assert_eq!(noted + count(TASKS).await, 10);
+    assert_eq!(count("select count(*) from task where worker_id is not null").await, 0);
 }

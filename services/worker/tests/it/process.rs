@@ -20,12 +20,14 @@ fn pair(key: &str, value: &str) -> (String, String) {
 }
 
 #[test]
-fn weak_secrets_are_refused_in_production_all_at_once() {
+fn weak_secrets_and_missing_settings_are_refused_in_production_all_at_once() {
     let pairs = [pair("DATABASE__PASSWORD", "changeme"), pair("MAIL__USERNAME", "robot")];
     let refused = run(&["config", "check"], &pairs);
     assert!(!refused.status.success());
     let complaint = String::from_utf8_lossy(&refused.stderr);
-    assert!(complaint.contains("database.password") && complaint.contains("mail.password"), "{complaint}");
+    for key in ["database.password", "mail.password", "mail.from", "mail.public_url"] {
+        assert!(complaint.contains(key), "{complaint}");
+    }
     assert!(!complaint.contains("changeme"), "{complaint}");
 }
 
@@ -43,7 +45,11 @@ fn unknown_keys_and_impossible_values_are_named() {
 #[test]
 fn strong_secrets_pass_and_are_never_printed() {
     let secret = "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB";
-    let pairs = [pair("DATABASE__PASSWORD", secret)];
+    let pairs = [
+        pair("DATABASE__PASSWORD", secret),
+        pair("MAIL__FROM", "Youtility <no-reply@example.com>"),
+        pair("MAIL__PUBLIC_URL", "https://app.example.com"),
+    ];
     assert!(run(&["config", "check"], &pairs).status.success());
     let printed = String::from_utf8(run(&["config", "print"], &pairs).stdout).unwrap();
     assert!(printed.contains("escalation_cron = \"*/30 * * * *\"") && printed.contains("***"), "{printed}");

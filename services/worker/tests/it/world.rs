@@ -161,8 +161,16 @@ pub(crate) fn environment(db: &Database, smtp: SocketAddr) -> Vec<(String, Strin
 
 pub(crate) async fn wait_until_ready(admin: SocketAddr) {
     wait_until("the worker to be ready", LIMIT, || async move {
-        let answer = reqwest::get(format!("http://{admin}/readyz")).await;
-        answer.is_ok_and(|answer| answer.status().is_success()).then_some(())
+        ask(admin).await.is_some_and(|(is_ready, _)| is_ready).then_some(())
     })
     .await;
+}
+
+/// Whether a process says that it is ready, and its words; nothing when it does not answer.
+pub(crate) async fn ask(admin: SocketAddr) -> Option<(bool, String)> {
+    let limits =
+        service::HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 5000, idle_connections_max: 1 };
+    let client = service::http_client(&limits).unwrap();
+    let answer = client.get(format!("http://{admin}/readyz")).send().await.ok()?;
+    Some((answer.status().is_success(), answer.text().await.ok()?))
 }
