@@ -8,6 +8,7 @@ import { client, eventually, ports, secrets, signIn, system } from "./client.mjs
 
 const home = process.argv[2];
 const rounds = Number(process.argv[3] ?? 200);
+const pauseMs = Number(process.env.PAUSE_MS ?? 1000);
 const victims = ["worker", "mqtt-bridge", "web", "auth"];
 const ask = client(system(home).address, 16);
 const [host, port] = system(home).broker.split(":");
@@ -92,7 +93,7 @@ listener.stdout.on("data", (chunk) => {
 
 const killer = kill();
 for (let round = 0; round < rounds; round += 1) {
-  await Promise.all([raiseTicket(round), publishReading(round)]);
+  await Promise.all([raiseTicket(round), publishReading(round), new Promise((done) => setTimeout(done, pauseMs))]);
   if (round % 20 === 19) console.log(`${round + 1} rounds; killed ${victims.map((name) => `${name} ${deaths.get(name).killed}`).join(", ")}`);
 }
 over = true;

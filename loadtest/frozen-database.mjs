@@ -51,5 +51,5 @@ for (const path of paths) {
 }
 const detailed = JSON.parse(last.get("/health/detailed/").text);
 console.log(JSON.stringify(detailed, null, 1));
-holds &&= /database/.test(JSON.stringify(detailed.causes ?? detailed.checks ?? detailed));
+holds &&= detailed.causes.includes("postgresql");
 process.exit(holds ? 0 : 1);

@@ -24,7 +24,7 @@ http {
     server { listen 127.0.0.1:18481; location / { default_type text/plain; return 200 "$body"; } }
 }
 CONF
-sed -e "s#$work/nginx.pid#$work/proxy.pid#" -e "s#error.log#proxy-error.log#" \
+sed -e "s#$work/nginx.pid#$work/proxy.pid#" -e "s#logs/error[.]log#logs/proxy-error.log#" \
     -e 's#server { listen.*#upstream origin { server 127.0.0.1:18481; keepalive 64; } server { listen 127.0.0.1:18482; location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; } }#' \
     "$work/nginx.conf" > "$work/proxy.conf"
 key=$(head -c 48 /dev/urandom | base64 -w0)

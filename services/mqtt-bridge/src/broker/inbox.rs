@@ -168,6 +168,9 @@ impl Role for Receiver {
     }
 
     fn hear(&mut self, event: Event, link: &LinkHandle) -> Result<(), End> {
+        if self.queue.is_closed() && !self.drain.has_begun() {
+            return Err(End::Unread);
+        }
         match event {
             Event::Incoming(Incoming::ConnAck(answer)) => {
                 measure::session(if answer.session_present { "session" } else { "nothing" });
@@ -206,6 +209,7 @@ impl Receiver {
             return;
         }
         let bytes = publish.payload.len();
+        let is_acknowledged = publish.qos != QoS::AtMostOnce;
         if self.is_full || !self.fill.reserve(bytes) {
             return self.skip();
         }
@@ -217,7 +221,7 @@ impl Receiver {
             receipt: Receipt { client: client.clone(), publish },
         };
         if self.queue.try_send(delivery).is_ok() {
-            self.unacknowledged += 1;
+            self.unacknowledged += usize::from(is_acknowledged);
         } else {
             self.fill.release(bytes);
             self.skip();

@@ -50,6 +50,9 @@ pub(super) enum End {
     /// More arrived than may be held; the broker sends the rest again.
     #[error("more messages arrived than may be held in memory")]
     Full,
+    /// Whoever takes the messages has ended.
+    #[error("nobody takes the messages")]
+    Unread,
     /// Requests cannot be passed to the client.
     #[error("the client takes no more requests")]
     Jammed,
@@ -218,7 +221,7 @@ async fn connect<R: Role>(plan: &Plan, role: &R, state: &watch::Sender<LinkState
                 None => End::Stalled,
             },
             () = sleep_until(deadline) => {
-                if !beats.has_changed().unwrap_or(false) {
+                if !beats.has_changed().unwrap_or(true) {
                     return End::Stalled;
                 }
             }

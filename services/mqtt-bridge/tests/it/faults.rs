@@ -106,7 +106,8 @@ async fn more_than_memory_may_hold_ends_the_connection_but_loses_nothing() {
     })
     .await;
     world.proxy.cut();
-    for value in 0..60 {
+    world.broker.publish("PUMP-1", &reading(&json!({ "temperature": 0 })).1, &["-q", "0"]).await;
+    for value in 1..60 {
         world.broker.publish("PUMP-1", &reading(&json!({ "temperature": value })).1, &[]).await;
     }
     world.proxy.heal();
