@@ -20,7 +20,7 @@ fn main() {
     if built.is_some() && built >= sources {
         return;
     }
-    match bundle(&root) {
+    match bundle(&root).and_then(|()| date_back(&root.join(MANIFEST), sources)) {
         Ok(()) => {}
         Err(why) if built.is_some() => {
             println!(
@@ -51,6 +51,13 @@ fn bundle(root: &Path) -> Result<()> {
         npm(root, &["ci", "--no-progress"])?;
     }
     npm(root, &["run", "--silent", "build"])
+}
+
+/// Gives the bundle the date of its sources: cargo would run this script again for a file that is newer than its start.
+fn date_back(manifest: &Path, sources: Option<SystemTime>) -> Result<()> {
+    let Some(date) = sources else { return Ok(()) };
+    let file = fs::File::options().write(true).open(manifest).context("the bundle has no manifest")?;
+    file.set_modified(date).context("the manifest cannot be dated")
 }
 
 fn npm(root: &Path, arguments: &[&str]) -> Result<()> {

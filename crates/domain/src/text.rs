@@ -53,6 +53,13 @@ macro_rules! text_enum {
             }
         }
 
+        impl $name {
+            /// The label as words of a sentence: `ON_HOLD` reads "on hold".
+            pub fn in_words(self) -> String {
+                self.as_str().to_ascii_lowercase().replace('_', " ")
+            }
+        }
+
         impl $crate::text::TextEnum for $name {
             const LABELS: &'static [&'static str] = &[$($label,)+];
         }

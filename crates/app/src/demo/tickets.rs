@@ -56,12 +56,10 @@ pub(super) async fn raise(
 ) -> Result<usize, Error> {
     let people = foundation.members.get(LOGINS_FIRST..).unwrap_or(&foundation.members);
     let mut raised = 0;
-    // From the oldest on, so that numbers follow time.
-    for number in 0..TICKETS {
+    for (number, created_at) in (0..TICKETS).zip(moments(client, anchor)) {
         let mut chance = Chance::new((client.tenant << 32) | number);
         let creator = chance.pick(people).clone();
         let actor = actor(foundation, &creator);
-        let created_at = moment(&mut chance, number, client, anchor);
         let draft = draft(&mut chance, client, number, &creator, people);
         let ticket = ticket::create(store, &actor, &draft, created_at).await?;
         if ticket.is_new {
@@ -71,6 +69,15 @@ pub(super) async fn raise(
         raised += 1;
     }
     Ok(raised)
+}
+
+/// When the tickets are raised, the oldest first, so that numbers follow time.
+fn moments(client: &DemoClient, anchor: Timestamp) -> Vec<Timestamp> {
+    let mut chance = Chance::new(client.tenant << 48);
+    let mut moments: Vec<Timestamp> =
+        (0..TICKETS).map(|number| moment(&mut chance, number, client, anchor)).collect();
+    moments.sort_unstable();
+    moments
 }
 
 /// When the n-th ticket is raised: evenly over the days, most at eight to eleven in the client's morning.

@@ -70,7 +70,7 @@ fn ticket_of(rule: &AlarmRule, reading: &Reading, correlation_id: CorrelationId)
         event_id: TicketEventId::generate(),
         site_id: rule.site_id,
         title: rule.title(),
-        detail: format!("Raised with priority {} by an alarm rule: {story}.", rule.priority),
+        detail: format!("Raised with priority {} by an alarm rule: {story}.", rule.priority.in_words()),
         description: story,
         priority: rule.priority,
         source: TicketSource::Alarm,

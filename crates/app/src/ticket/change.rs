@@ -66,7 +66,7 @@ pub async fn move_to(
             let ticket = unchanged(&tx, actor, Read { id, version }).await?;
             let to = ticket.state.move_to(to)?;
             tx.set_ticket_state(&ticket, to, now).await.map_err(|error| stale(id, error))?;
-            let detail = format!("Moved from {} to {to}.", ticket.state);
+            let detail = format!("Moved from {} to {}.", ticket.state.in_words(), to.in_words());
             let event = event(actor, id, (event_id, TicketEventKind::Moved), detail, now);
             tell(&tx, actor, &ticket, event).await
         })

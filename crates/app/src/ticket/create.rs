@@ -95,7 +95,7 @@ fn new_ticket(actor: &Actor, draft: &Draft, event_id: TicketEventId, now: Timest
         alarm_rule_id: None,
         device_id: None,
         correlation_id: actor.correlation_id,
-        detail: format!("Raised with priority {}.", draft.priority),
+        detail: format!("Raised with priority {}.", draft.priority.in_words()),
         created_at: now,
     }
 }

@@ -171,7 +171,7 @@ async fn a_history_tells_who_did_what_in_order() {
     assert_eq!(
         told,
         [
-            (TicketEventKind::Created, "asha", "Raised with priority HIGH."),
+            (TicketEventKind::Created, "asha", "Raised with priority high."),
             (TicketEventKind::Commented, "ben", "On my way."),
             (TicketEventKind::Assigned, "asha", "Given to ben."),
         ]

@@ -7,12 +7,17 @@ use tokio::net::TcpStream;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("youtility-mail-{name}-{}", std::process::id()));
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).unwrap();
+/// A folder that goes with its test.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
     }
-    folder
+}
+
+fn folder(name: &str) -> Folder {
+    Folder(std::env::temp_dir().join(format!("youtility-mail-{name}-{}", std::process::id())))
 }
 
 struct Client(BufReader<TcpStream>);
@@ -53,7 +58,7 @@ async fn get(sink: &MailSink, path: &str, host: &str) -> String {
 #[tokio::test]
 async fn a_mail_is_kept_and_shown() {
     let folder = folder("kept");
-    let sink = MailSink::start(&folder, ANY_PORT, ANY_PORT).await.unwrap();
+    let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
     let mut client = Client::connect(&sink).await;
     assert!(client.say("EHLO test").await.contains("8BITMIME"));
     assert!(client.say("DATA").await.starts_with("503"));
@@ -86,7 +91,7 @@ async fn a_mail_is_kept_and_shown() {
 async fn numbering_goes_on_after_a_restart() {
     let folder = folder("restart");
     for _ in 0..2 {
-        let sink = MailSink::start(&folder, ANY_PORT, ANY_PORT).await.unwrap();
+        let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
         let mut client = Client::connect(&sink).await;
         client.say("HELO test").await;
         client.say("MAIL FROM:<>").await;
@@ -94,14 +99,15 @@ async fn numbering_goes_on_after_a_restart() {
         client.say("DATA").await;
         assert!(client.say("\r\nhello\r\n.").await.starts_with("250"));
     }
-    let sink = MailSink::start(&folder, ANY_PORT, ANY_PORT).await.unwrap();
+    let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
     let files: Vec<String> = sink.mails().await.unwrap().into_iter().map(|mail| mail.file).collect();
     assert_eq!(files, ["00000001.eml", "00000002.eml"]);
 }
 
 #[tokio::test]
 async fn recipients_can_be_put_off_or_refused() {
-    let sink = MailSink::start(&folder("refused"), ANY_PORT, ANY_PORT).await.unwrap();
+    let folder = folder("refused");
+    let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
     let mut client = Client::connect(&sink).await;
     client.say("EHLO test").await;
     client.say("MAIL FROM:<a@example.com>").await;
@@ -117,7 +123,8 @@ async fn recipients_can_be_put_off_or_refused() {
 
 #[tokio::test]
 async fn an_endless_line_ends_the_conversation() {
-    let sink = MailSink::start(&folder("endless"), ANY_PORT, ANY_PORT).await.unwrap();
+    let folder = folder("endless");
+    let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
     let mut client = Client::connect(&sink).await;
     let answer = client.say(&"x".repeat(5000)).await;
     assert!(answer.starts_with("500"), "{answer}");

@@ -54,7 +54,7 @@ async fn a_button_moves_the_ticket_and_shows_it() {
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     assert_eq!(location(&response), format!("/tickets/{id}"));
     let (_, page) = web.page(&format!("/tickets/{id}"), &tenant.somebody()).await;
-    assert!(page.contains("Resolve") && page.contains("Moved from NEW to OPEN."), "{page}");
+    assert!(page.contains("Resolve") && page.contains("Moved from new to open."), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
