@@ -19,13 +19,16 @@ pub(crate) enum Command {
     /// Starts everything on this machine and keeps it running until Ctrl-C.
     Up(UpOptions),
     /// Stops what `up` started.
-    Down(Place),
+    Down(DownOptions),
     /// Shows what runs, where it listens and whether it is ready.
     Status(Place),
     /// Prints the logs, of one process or all.
     Logs(LogOptions),
     /// Brings a database's schema up to date.
     Migrate(MigrateOptions),
+    /// Tasks that were given up.
+    #[command(subcommand)]
+    Tasks(TasksCommand),
     /// Demo data.
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -42,6 +45,17 @@ pub(crate) struct Place {
     pub(crate) home: PathBuf,
 }
 
+/// Options of `down`.
+#[derive(Args)]
+pub(crate) struct DownOptions {
+    /// Where its files are.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Also removes the cluster, the broker's memory, mail, logs and secrets.
+    #[arg(long)]
+    pub(crate) remove_data: bool,
+}
+
 /// Options of `up`.
 #[derive(Args)]
 pub(crate) struct UpOptions {
@@ -51,6 +65,9 @@ pub(crate) struct UpOptions {
     /// Port of the web address; another free one is taken when this is busy, unless it was asked for.
     #[arg(long)]
     pub(crate) port: Option<u16>,
+    /// Port of another part, such as `mqtt=1883`, `postgres=5433`, `smtp=2525` or `mail=8025`; may be repeated.
+    #[arg(long = "port-of", value_name = "PART=PORT", value_parser = parse_port_of)]
+    pub(crate) ports_of: Vec<(String, u16)>,
     /// How many gateways; the second and later ones get free ports.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub(crate) gateways: u8,
@@ -92,6 +109,40 @@ pub(crate) struct MigrateOptions {
     pub(crate) roles: bool,
 }
 
+/// Where the queue is.
+#[derive(Args)]
+pub(crate) struct QueuePlace {
+    /// The running system's home.
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Settings files with a [database] section, for a database that `up` does not run; the environment wins.
+    #[arg(long)]
+    pub(crate) config: Vec<PathBuf>,
+}
+
+/// Commands on dead letters: tasks that failed for good.
+#[derive(Subcommand)]
+pub(crate) enum TasksCommand {
+    /// Lists them, the latest first.
+    DeadLetters(QueuePlace),
+    /// Runs one again, with all its attempts.
+    Retry {
+        /// The task's id.
+        id: uuid::Uuid,
+        /// Where the queue is.
+        #[command(flatten)]
+        place: QueuePlace,
+    },
+    /// Drops one.
+    Discard {
+        /// The task's id.
+        id: uuid::Uuid,
+        /// Where the queue is.
+        #[command(flatten)]
+        place: QueuePlace,
+    },
+}
+
 /// Commands on demo data.
 #[derive(Subcommand)]
 pub(crate) enum DemoCommand {
@@ -130,4 +181,10 @@ pub(crate) struct SimulateOptions {
     /// Milliseconds between readings.
     #[arg(long, default_value_t = 1000)]
     pub(crate) interval_ms: u64,
+}
+
+fn parse_port_of(text: &str) -> Result<(String, u16), String> {
+    let (part, number) = text.split_once('=').ok_or("write PART=PORT, such as mqtt=1883")?;
+    let port = number.parse().map_err(|_not_a_port| format!("`{number}` is no port"))?;
+    Ok((part.to_owned(), port))
 }

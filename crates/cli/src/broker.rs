@@ -1,6 +1,9 @@
 //! The broker of the running system, with an account for every device.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
+use local::account::Account;
 use local::mosquitto::{Broker, Login, PasswordHash, Running};
 
 use crate::home::Home;
@@ -49,4 +52,14 @@ pub(crate) async fn start(home: &Home, keys: &Keys, port: u16, devices: &DeviceH
     broker.end_left_over()?;
     broker.write_logins(&logins)?;
     broker.start().await.context("starting the MQTT broker")
+}
+
+/// Ends a broker whose `up` was killed.
+pub(crate) fn end_left_over(home: &Home) -> Result<()> {
+    if home.broker().exists() { Broker::new(&home.broker(), 0)?.end_left_over() } else { Ok(()) }
+}
+
+/// Where the broker's files may be.
+pub(crate) fn folders(home: &Home) -> Result<Vec<PathBuf>> {
+    Ok(vec![Account::unprivileged("mosquitto")?.reachable(&home.broker())])
 }

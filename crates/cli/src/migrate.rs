@@ -26,7 +26,7 @@ pub(crate) struct MigrateSettings {
     /// Environment and logging.
     process: ProcessSettings,
     /// The database, as its owner.
-    database: DatabaseSettings,
+    pub(crate) database: DatabaseSettings,
     /// Passwords of the roles.
     roles: RoleSettings,
 }
@@ -41,11 +41,16 @@ impl Settings for MigrateSettings {
     }
 }
 
+impl MigrateSettings {
+    /// Reads files and environment over the defaults.
+    pub(crate) fn load(files: &[PathBuf]) -> Result<Self> {
+        service::load_settings(&service::about!(), files, std::env::vars()).context("reading the settings")
+    }
+}
+
 /// Brings the schema up to date, or only creates the roles.
 pub(crate) async fn run(options: &MigrateOptions) -> Result<()> {
-    let settings: MigrateSettings =
-        service::load_settings(&service::about!(), &options.config, std::env::vars())
-            .context("reading the settings")?;
+    let settings = MigrateSettings::load(&options.config)?;
     if options.roles {
         return create_roles(&settings).await;
     }

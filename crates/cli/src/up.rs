@@ -34,7 +34,9 @@ pub(crate) async fn run(options: &UpOptions) -> Result<()> {
     let mut keys = Keys::load_or_create(&home)?;
     let devices = broker::device_hashes(&home, &mut keys)?;
     let mut ports = Ports::load(&home)?;
-    ports.settle_web(options.port)?;
+    ports.require(&options.ports_of)?;
+    ports.require(&options.port.map(|port| ("gateway".to_owned(), port)).into_iter().collect::<Vec<_>>())?;
+    ports.settle_web()?;
 
     let cluster = database::start_cluster(&home, &keys, &mut ports)?;
     say::done(&format!("PostgreSQL listens on 127.0.0.1:{}", cluster.port()));
