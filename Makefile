@@ -46,9 +46,10 @@ test-browser: ## Runs the journeys in headless Chromium against a system of thei
 	cargo build --bins
 	cd services/gateway/journeys && npm ci --silent && npm test
 
-lint: ## Format, clippy without warnings, tidy, documentation links
+lint: ## Format, clippy without warnings, documentation links, tidy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	@$(MAKE) --no-print-directory tidy
 
 deny: ## Checks licences, sources and banned crates (cargo install cargo-deny)
@@ -67,7 +68,7 @@ manifests: ## Renders and validates the Kubernetes manifests
 	cargo build --bins
 	bash k8s/validate.sh
 
-check: lint manifests test ## Everything CI runs
+check: lint test manifests ## Everything CI runs
 
 image: ## Builds the container image with buildah, as target/image.oci
 	bash deploy/image.sh
@@ -76,5 +77,4 @@ loadtest: ## Runs the load scenarios against a system of their own and writes a 
 	bash loadtest/run.sh
 
 clean: ## Removes the running system's files; the build stays
-	@if [ -x $(BIN)/youtility ]; then $(BIN)/youtility down; fi
-	rm -rf .dev
+	@if [ -x $(BIN)/youtility ]; then $(BIN)/youtility down --remove-data; fi

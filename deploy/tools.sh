@@ -19,6 +19,9 @@ fi
 if [ "$wanted" = test ]; then
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing="$missing postgresql"
     need mosquitto_pub mosquitto-clients
+    need psql postgresql-client
+    need openssl openssl
+    python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
     need chromium chromium
 fi
 # As a normal user PostgreSQL comes from npm when it is missing; as root from Debian.

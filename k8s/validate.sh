@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v kubectl >/dev/null || { echo "kubectl is missing; it renders the manifests: https://kubernetes.io/docs/tasks/tools" >&2; exit 1; }
+command -v kubectl >/dev/null || { echo "kubectl is missing; Debian's is too old for these manifests. Install 1.27 or newer: https://kubernetes.io/docs/tasks/tools" >&2; exit 1; }
 programs=${PROGRAMS:-target/debug}
 environment=target/manifests/venv
 if [ ! -x "$environment/bin/kubernetes-validate" ]; then
@@ -22,6 +22,7 @@ for folder in k8s/base k8s/overlays/*/; do
             || { grep -v passed "target/manifests/$name.log" >&2; exit 1; }
     done
     "$environment/bin/python" k8s/policy.py "$rendered"
-    "$environment/bin/python" k8s/try_settings.py "$rendered" "$programs"
     echo "$name: $(grep -c '^kind:' "$rendered") objects valid"
 done
+"$environment/bin/python" deploy/try_settings.py "$programs" target/manifests/*.yaml deploy/compose.yaml
+echo "every process takes the settings of its pod and of its container"

@@ -184,7 +184,7 @@ pub(crate) struct SimulateOptions {
 }
 
 fn parse_port_of(text: &str) -> Result<(String, u16), String> {
-    let (part, number) = text.split_once('=').ok_or("write PART=PORT, such as mqtt=1883")?;
+    let (name, number) = text.split_once('=').ok_or("write PART=PORT, such as mqtt=1883")?;
     let port = number.parse().map_err(|_not_a_port| format!("`{number}` is no port"))?;
-    Ok((part.to_owned(), port))
+    Ok((name.to_owned(), port))
 }

@@ -1,6 +1,6 @@
 //! `youtility tasks`: dead letters, seen and settled.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use queue::DeadLetter;
 use store::{DatabaseSettings, Store};
 
@@ -22,11 +22,15 @@ pub(crate) async fn run(command: &TasksCommand) -> Result<()> {
         TasksCommand::DeadLetters(place) => list(place).await,
         TasksCommand::Retry { id, place } => {
             let client = connect(place).await?;
-            settle(*id, queue::retry_dead_letter(&**client, *id).await?, "runs again")
+            ensure!(queue::retry_dead_letter(&**client, *id).await?, "{}", unknown(*id));
+            say::done(&format!("{id} runs again"));
+            Ok(())
         }
         TasksCommand::Discard { id, place } => {
             let client = connect(place).await?;
-            settle(*id, queue::discard_dead_letter(&**client, *id).await?, "was dropped")
+            ensure!(queue::discard_dead_letter(&**client, *id).await?, "{}", unknown(*id));
+            say::done(&format!("{id} was dropped"));
+            Ok(())
         }
     }
 }
@@ -51,12 +55,8 @@ fn line(letter: &DeadLetter) -> String {
     )
 }
 
-fn settle(id: uuid::Uuid, found: bool, outcome: &str) -> Result<()> {
-    if !found {
-        bail!("there is no dead letter {id}; `youtility tasks dead-letters` lists them");
-    }
-    say::done(&format!("{id} {outcome}"));
-    Ok(())
+fn unknown(id: uuid::Uuid) -> String {
+    format!("there is no dead letter {id}; `youtility tasks dead-letters` lists them")
 }
 
 async fn connect(place: &QueuePlace) -> Result<deadpool_postgres::Object> {

@@ -4,25 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::tree::{File, Finding, Tree};
 
-const OURS: &[&str] = &[
-    "domain",
-    "store",
-    "queue",
-    "app",
-    "api",
-    "service",
-    "inspect",
-    "local",
-    "testkit",
-    "cli",
-    "gateway",
-    "auth",
-    "web",
-    "worker",
-    "mqtt-bridge",
-    "health",
-];
-
 /// Which of our crates each may use; `testkit` and itself only in tests.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
@@ -83,7 +64,8 @@ pub(crate) fn directions(tree: &Tree) -> Vec<Finding> {
             continue;
         };
         for used in dependency_names(&manifest, "dependencies") {
-            if OURS.contains(&used.as_str()) && !allowed.contains(&used.as_str()) {
+            let ours = MAY_USE.iter().any(|(known, _)| *known == used);
+            if ours && !allowed.contains(&used.as_str()) {
                 findings.push(file.finding("directions", 0, format!("{name} may not use {used}")));
             }
             let reserved = RESERVED.iter().find(|(foreign, _)| *foreign == used);

@@ -1,6 +1,7 @@
 //! Documents, templates, migrations and what else is not Rust.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::tree::{File, Finding, Tree};
 
@@ -64,22 +65,12 @@ pub(crate) fn problem_codes(tree: &Tree) -> Vec<Finding> {
     missing.chain(idle).collect()
 }
 
-/// The codes a file answers with: literals in the body of `fn code(`, and those marked `code:`.
+/// The codes a file answers with: literals in the body of a method `fn code(`, and those marked `code:`.
 fn codes_of(file: &File) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     let mut inside = false;
     for (_, line) in file.production_lines() {
-        let indented = line.starts_with("    }");
-        if line.contains("fn code(") {
-            inside = true;
-        } else if inside
-            && indented
-            && !line.trim_start().starts_with("})")
-            && line.trim() == "}"
-            && line.len() <= 5
-        {
-            inside = false;
-        }
+        inside = (inside && line != "    }") || line.contains("fn code(");
         if inside || line.contains("code: \"") || line.contains("code(\"") {
             codes.extend(line.split('"').skip(1).step_by(2).filter(|text| is_code(text)).map(str::to_owned));
         }
@@ -109,6 +100,42 @@ pub(crate) fn migrations(tree: &Tree) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Links between documents lead somewhere.
+pub(crate) fn links(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in tree.files.iter().filter(|file| file.has_extension("md")) {
+        let folder = tree.root.join(&file.path).parent().map_or_else(|| tree.root.clone(), PathBuf::from);
+        for (index, line) in file.text.lines().enumerate() {
+            for target in line.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                let local = !target.is_empty() && !target.contains("://");
+                if local && !folder.join(target).exists() {
+                    findings.push(file.finding("links", index + 1, format!("`{target}` is not there")));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Documents state what is, not what was or will be.
+pub(crate) fn history(tree: &Tree) -> Vec<Finding> {
+    let words = ["no longer", "previously", "as requested", "in a later", "TODO", "FIXME"];
+    tree.files
+        .iter()
+        .filter(|file| file.has_extension("md") || file.has_extension("sql") || file.has_extension("toml"))
+        .flat_map(|file| {
+            file.text
+                .lines()
+                .enumerate()
+                .filter_map(|(index, line)| {
+                    let word = words.iter().find(|word| line.contains(**word))?;
+                    Some(file.finding("history", index + 1, format!("`{word}` tells history or plans")))
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Nothing large is committed.

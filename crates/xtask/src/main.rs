@@ -29,6 +29,8 @@ const CHECKS: &[Check] = &[
     documents::templates,
     documents::problem_codes,
     documents::migrations,
+    documents::links,
+    documents::history,
     documents::large_files,
     configuration::is_current,
 ];

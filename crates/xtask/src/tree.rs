@@ -41,9 +41,9 @@ impl File {
         Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }
 
-    /// Whether the file is production Rust: not a test, not a bench.
+    /// Whether the file is production Rust: not a test.
     pub(crate) fn is_production_rust(&self) -> bool {
-        self.has_extension("rs") && !self.is_test() && !self.path.contains("/benches/")
+        self.has_extension("rs") && !self.is_test()
     }
 
     /// Whether the file is test code.
