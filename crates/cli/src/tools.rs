@@ -1,11 +1,13 @@
 //! Finds what the system needs, and installs it where it may.
 
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use local::account::Account;
 use local::postgres::Programs;
+use serde::Deserialize;
 
 use crate::home::Home;
 use crate::say;
@@ -33,6 +35,7 @@ pub(crate) fn postgres(home: &Home) -> Result<Programs> {
         apt_install(&["postgresql"])?;
     } else {
         npm_install(home, &format!("{EMBEDDED}@{EMBEDDED_VERSION}"))?;
+        link_libraries(&home.tools().join("node_modules").join(EMBEDDED))?;
     }
     Programs::find(&[embedded])
 }
@@ -65,6 +68,30 @@ fn npm_install(home: &Home, package: &str) -> Result<()> {
     install.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
     install.arg(home.tools()).arg(package);
     run(&mut install, "npm install")
+}
+
+/// A link the package lists instead of carrying it: npm packages hold no links.
+#[derive(Deserialize)]
+struct LibraryLink {
+    /// The library, from the package's folder.
+    source: PathBuf,
+    /// The name it is also known by.
+    target: PathBuf,
+}
+
+/// Makes the links that the package's own script would, had npm run it.
+fn link_libraries(package: &Path) -> Result<()> {
+    let list = std::fs::read_to_string(package.join("native/pg-symlinks.json"))
+        .context("reading the list of links")?;
+    let links: Vec<LibraryLink> = serde_json::from_str(&list).context("reading the list of links")?;
+    for link in links {
+        let place = package.join(&link.target);
+        let library = link.source.file_name().context("a link has a source")?;
+        if !place.exists() {
+            symlink(library, &place).with_context(|| format!("linking {}", place.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn run(command: &mut Command, what: &str) -> Result<()> {
