@@ -30,7 +30,7 @@ fn main() {
         Err(why) => {
             println!("cargo::error=assets/dist is missing, and {why:#}");
             println!(
-                "cargo::error=install Node.js 20 or newer, or copy a bundle built elsewhere to services/web/assets/dist"
+                "cargo::error=install Node.js 18 or newer, or copy a bundle built elsewhere to services/web/assets/dist"
             );
         }
     }

@@ -3,12 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Most rows a page may carry.
-pub const PAGE_LIMIT_MAX: u16 = 100;
-
-/// Rows of a page when nobody asks for a number.
-pub const PAGE_LIMIT_DEFAULT: u16 = 25;
-
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {

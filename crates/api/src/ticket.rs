@@ -73,6 +73,16 @@ pub struct TicketQuery {
     pub limit: Option<u16>,
 }
 
+/// Query of `GET /api/v1/tickets/{id}` and of the page `/tickets/{id}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct HistoryQuery {
+    /// Place in the history before which the entries stand, from `history_before`; absent means its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u32>,
+}
+
 /// One row of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TicketRow {
@@ -146,8 +156,11 @@ pub struct Ticket {
     /// When it last changed.
     #[schema(schema_with = schema::moment)]
     pub updated_at: Timestamp,
-    /// What happened, oldest first.
+    /// What happened, oldest first: the latest entries, or those before the place asked for.
     pub history: Vec<TicketEvent>,
+    /// Pass as `before` to get the entries before these; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_before: Option<u32>,
 }
 
 /// One entry of the history.

@@ -118,7 +118,7 @@ pub(crate) async fn prepare(port: u16, keys: &Keys) -> Result<()> {
 
 /// Adds the demo tenants; what is there already stays.
 pub(crate) async fn seed(port: u16, keys: &Keys, devices: &DeviceHashes) -> Result<app::demo::Report> {
-    let store = Store::new(&settings(port, OWNER, keys.role(OWNER)?), "youtility-cli")?;
+    let store = Store::new(&settings(port, OWNER, keys.role(OWNER)?), "cli")?;
     let devices = devices
         .iter()
         .map(|(client, device, hash)| (broker::user_name(client, device), hash.to_string()))

@@ -61,7 +61,7 @@ fn unknown(id: uuid::Uuid) -> String {
 
 async fn connect(place: &QueuePlace) -> Result<deadpool_postgres::Object> {
     let settings = settings(place)?;
-    let store = Store::new(&settings, "youtility-tasks")?;
+    let store = Store::new(&settings, "tasks")?;
     store.pool().get().await.context("connecting to the database")
 }
 

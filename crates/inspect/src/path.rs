@@ -30,9 +30,16 @@ pub fn check_path(path: &str) -> Result<(), Refusal> {
             return Err(Refusal::EncodedSeparator);
         }
         let text = std::str::from_utf8(&decoded.bytes).map_err(|_not_utf8| Refusal::NotUtf8)?;
-        return check_segments(text.strip_prefix('/').unwrap_or(text));
+        check_segments(text.strip_prefix('/').unwrap_or(text))?;
+        let is_hidden = decoded.encoded.iter().any(|byte| is_unreserved(*byte));
+        return if is_hidden { Err(Refusal::EncodedUnreserved) } else { Ok(()) };
     }
     check_segments(relative)
+}
+
+/// Whether a byte means itself wherever it stands (RFC 3986, section 2.3). Encoded, it would give a path two spellings.
+pub fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// Checks a query, as sent, without its question mark.
@@ -159,6 +166,13 @@ mod tests {
             ("/assets%7f", Refusal::EncodedSeparator),
             ("/assets%252e%252e/login", Refusal::DoubleEncoding),
             ("/assets/%25%32%65", Refusal::DoubleEncoding),
+            ("/health/%64etailed/", Refusal::EncodedUnreserved),
+            ("/health/detaile%44/", Refusal::EncodedUnreserved),
+            ("/assets/app%2Ejs", Refusal::EncodedUnreserved),
+            ("/a%2Db", Refusal::EncodedUnreserved),
+            ("/a%5fb", Refusal::EncodedUnreserved),
+            ("/%7Easha", Refusal::EncodedUnreserved),
+            ("/tickets/%31", Refusal::EncodedUnreserved),
             ("/assets/%c0%ae%c0%ae/login", Refusal::NotUtf8),
             ("/assets/%c0%af", Refusal::NotUtf8),
             ("/assets/%2", Refusal::PercentEncoding),

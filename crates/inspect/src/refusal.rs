@@ -23,6 +23,9 @@ pub enum Refusal {
     /// A slash, backslash or control byte is encoded inside the path.
     #[error("the path hides a separator or control byte")]
     EncodedSeparator,
+    /// A letter, a digit or one of `-._~` is encoded inside the path, which gives it a second spelling.
+    #[error("the path encodes a byte that stands for itself")]
+    EncodedUnreserved,
     /// A segment is `.` or `..`, plain, encoded, or with a parameter behind it.
     #[error("the path holds a dot segment")]
     DotSegment,

@@ -9,9 +9,10 @@ use local::postgres::SUPERUSER;
 use store::{DatabaseSettings, Store};
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSqlOwned, ToSql};
 
 use crate::cluster::{self, Shared};
+use crate::wait::{PATIENCE, wait_until};
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
@@ -104,14 +105,34 @@ impl Database {
         cluster::superuser(self.port, &self.name).await.expect("a superuser's connection")
     }
 
+    /// The number in the only row of a query, as the superuser sees it.
+    ///
+    /// # Panics
+    /// When the query fails or does not count.
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.value(sql, &[]).await
+    }
+
+    /// Waits until a query counts so many.
+    ///
+    /// # Panics
+    /// When it does not within [`PATIENCE`]; with what it counted last.
+    pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
+        wait_until(&format!("{wanted} from {sql}"), PATIENCE, async || match self.count(sql).await {
+            counted if counted == wanted => Ok(()),
+            counted => Err(counted),
+        })
+        .await;
+    }
+
     /// Inserts for a builder.
     pub(crate) async fn insert(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) {
         let client = self.builder.get_or_init(|| self.admin()).await;
         client.execute(sql, params).await.unwrap_or_else(|error| panic!("{error:?}\n{sql}"));
     }
 
-    /// Reads one value for a builder.
-    pub(crate) async fn text(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> String {
+    /// Reads one value.
+    pub(crate) async fn value<T: FromSqlOwned>(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> T {
         let client = self.builder.get_or_init(|| self.admin()).await;
         let row = client.query_one(sql, params).await.unwrap_or_else(|error| panic!("{error:?}\n{sql}"));
         row.get(0)

@@ -65,7 +65,8 @@ impl DeviceBuilder<'_> {
 
     async fn insert(self) -> DeviceId {
         let id = DeviceId::generate();
-        let client_code = self.db.text("select code from client where client_id = $1", &[&self.client]).await;
+        let client_code: String =
+            self.db.value("select code from client where client_id = $1", &[&self.client]).await;
         let sql =
             "insert into device (client_id, id, site_id, code, name, broker_username, broker_password_hash)
                    values ($1, $2, $3, $4, $5, $6, $7)";

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
@@ -12,19 +13,21 @@ use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use hyper::body::{Frame, SizeHint};
 use service::Problem;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::refusal::Refusal;
 
 /// Pieces on their way between client and upstream; the next is read when one of them has left.
-const PIECES_WAITING: usize = 8;
+const PIECES_WAITING: usize = 2;
 
 /// What a body may cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
     /// Bytes it may have.
     pub(crate) bytes_max: usize,
+    /// Whether it may be passed on while it arrives.
+    pub(crate) may_stream: bool,
     /// How long it may take.
     pub(crate) timeout: Duration,
     /// How long it may take before the rate counts.
@@ -34,9 +37,34 @@ pub(crate) struct BodyLimits {
 }
 
 /// A piece of a body. Its end is said, never concluded: a client that went away must not look like the end of a body.
-enum Piece {
+pub(crate) enum Piece {
+    /// The next of it.
     Bytes(Bytes),
+    /// It is complete.
     End,
+}
+
+/// Memory for the bodies that are read whole, all of them together, in bytes.
+#[derive(Debug)]
+pub(crate) struct BodyMemory(Arc<Semaphore>);
+
+impl BodyMemory {
+    /// So much may be held at once.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes_max)))
+    }
+
+    fn hold(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let bytes = u32::try_from(bytes).map_err(|_too_many| Refusal::BodiesTooLarge)?;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_none_left| Refusal::BodiesTooLarge)
+    }
+}
+
+/// A body that was read whole, and the memory it holds.
+pub(crate) struct WholeBody {
+    /// The body.
+    pub(crate) bytes: Bytes,
+    _held: OwnedSemaphorePermit,
 }
 
 /// The upstream's end of a body in pieces.
@@ -109,20 +137,38 @@ impl Body {
         Self { payload, limits, started: Instant::now(), received: 0 }
     }
 
-    /// Reads to the end.
-    pub(crate) async fn read(mut self) -> Result<Bytes, Problem> {
-        let Some(first) = self.next().await? else {
-            return Ok(Bytes::new());
+    /// Whether it may be passed on while it arrives.
+    pub(crate) fn may_stream(&self) -> bool {
+        self.limits.may_stream
+    }
+
+    /// Reads to the end. Memory is taken as the body arrives, so that announcing one costs others nothing.
+    pub(crate) async fn read(mut self, memory: &BodyMemory) -> Result<WholeBody, Problem> {
+        let mut held = memory.hold(0)?;
+        let Some(first) = self.next_held(memory, &mut held).await? else {
+            return Ok(WholeBody { bytes: Bytes::new(), _held: held });
         };
-        let Some(second) = self.next().await? else {
-            return Ok(first);
+        let Some(second) = self.next_held(memory, &mut held).await? else {
+            return Ok(WholeBody { bytes: first, _held: held });
         };
         let mut whole = BytesMut::from(first);
         whole.extend_from_slice(&second);
-        while let Some(piece) = self.next().await? {
+        while let Some(piece) = self.next_held(memory, &mut held).await? {
             whole.extend_from_slice(&piece);
         }
-        Ok(whole.freeze())
+        Ok(WholeBody { bytes: whole.freeze(), _held: held })
+    }
+
+    async fn next_held(
+        &mut self,
+        memory: &BodyMemory,
+        held: &mut OwnedSemaphorePermit,
+    ) -> Result<Option<Bytes>, Problem> {
+        let piece = self.next().await?;
+        if let Some(bytes) = &piece {
+            held.merge(memory.hold(bytes.len())?);
+        }
+        Ok(piece)
     }
 
     /// Splits into a reader to be driven beside the upstream's request, and what that request sends.
@@ -190,6 +236,7 @@ mod tests {
     fn a_body_earns_time_by_arriving_and_never_more_than_the_limit() {
         let limits = BodyLimits {
             bytes_max: 1 << 20,
+            may_stream: true,
             timeout: Duration::from_secs(10),
             grace: Duration::from_secs(3),
             bytes_per_second_min: 8192,
@@ -198,6 +245,18 @@ mod tests {
         assert_eq!(limits.allowance(8191), Duration::from_secs(3));
         assert_eq!(limits.allowance(16_384), Duration::from_secs(5));
         assert_eq!(limits.allowance(1 << 20), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn bodies_share_the_memory_there_is() {
+        let memory = BodyMemory::new(2000);
+        let first = memory.hold(1500).unwrap();
+        assert!(matches!(memory.hold(501), Err(Refusal::BodiesTooLarge)));
+        let second = memory.hold(500).unwrap();
+        drop(first);
+        assert!(memory.hold(1500).is_ok());
+        drop(second);
+        assert!(memory.hold(usize::MAX).is_err());
     }
 
     async fn sent(pieces: Vec<Piece>) -> Result<Bytes, io::Error> {

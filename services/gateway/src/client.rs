@@ -1,7 +1,7 @@
 //! Connections to upstreams.
 //!
-//! Proxied requests take the client underneath reqwest: it copies no headers and parses no addresses, which was a fifth
-//! of what a proxied request cost (`docs/adr/0010-gateway-client.md`).
+//! Proxied requests take the client underneath reqwest, which copies no headers and parses no addresses
+//! (`docs/adr/0010-gateway-client.md`).
 
 use std::time::Duration;
 

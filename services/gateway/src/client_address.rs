@@ -2,34 +2,61 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
-/// Finds the client's address.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// What proxies add to the requests they pass on.
+const FORWARDED: [&str; 3] = ["forwarded", FORWARDED_FOR, "x-real-ip"];
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// The address.
+    pub(crate) address: IpAddr,
+    /// Whether it is the client's own, as far as we can see. Otherwise it is that of a proxy whose word we do not take:
+    /// what that address may do, everybody behind it could do.
+    pub(crate) is_certain: bool,
+}
+
+impl Client {
+    /// Finds who sent a request.
+    pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let forwarded_for: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+        let (address, is_readable) = client_address(peer, forwarded_for.into_iter(), trusted);
+        let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+        let is_certain = is_readable && (!is_forwarded || is_trusted(peer.to_canonical(), trusted));
+        Self { address, is_certain }
+    }
+}
+
+/// Finds the client's address, and whether every entry on the way to it could be read.
 ///
 /// Without a trusted peer it is the peer. Behind trusted proxies it is the right-most entry of `X-Forwarded-For` that
 /// is not itself a trusted proxy: everything left of it was written by somebody we do not know. An entry that cannot be
 /// read ends the walk at the proxy that wrote it.
-pub(crate) fn client_address<'a>(
+fn client_address<'a>(
     peer: IpAddr,
     forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>,
     trusted: &[IpNet],
-) -> IpAddr {
+) -> (IpAddr, bool) {
     let mut client = peer.to_canonical();
     if !is_trusted(client, trusted) {
-        return client;
+        return (client, true);
     }
     for line in forwarded_for.rev() {
         for entry in line.rsplit(|byte| *byte == b',') {
             let Some(address) = parse_entry(entry) else {
-                return client;
+                return (client, false);
             };
             client = address;
             if !is_trusted(client, trusted) {
-                return client;
+                return (client, true);
             }
         }
     }
-    client
+    (client, true)
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
@@ -46,12 +73,33 @@ fn parse_entry(entry: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderName;
+
     use super::*;
 
     fn find(peer: &str, forwarded_for: &[&str]) -> String {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let lines = forwarded_for.iter().map(|line| line.as_bytes());
-        client_address(peer.parse().unwrap(), lines, &trusted).to_string()
+        client_address(peer.parse().unwrap(), lines, &trusted).0.to_string()
+    }
+
+    fn is_certain(peer: &str, headers: &[(&'static str, &'static str)]) -> bool {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Client::of(peer.parse().unwrap(), &map, &["10.0.0.0/8".parse().unwrap()]).is_certain
+    }
+
+    #[test]
+    fn an_address_is_uncertain_behind_a_proxy_whose_word_is_not_taken() {
+        assert!(is_certain("127.0.0.1", &[]));
+        assert!(!is_certain("127.0.0.1", &[("x-forwarded-for", "198.51.100.1")]));
+        assert!(!is_certain("127.0.0.1", &[("forwarded", "for=198.51.100.1")]));
+        assert!(!is_certain("127.0.0.1", &[("x-real-ip", "198.51.100.1")]));
+        assert!(is_certain("10.0.0.1", &[("x-forwarded-for", "127.0.0.1")]));
+        assert!(is_certain("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")]));
+        assert!(!is_certain("10.0.0.1", &[("x-forwarded-for", "unknown")]));
     }
 
     #[test]

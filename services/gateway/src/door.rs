@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{CONTENT_LENGTH, HeaderValue, LOCATION, SET_COOKIE, TRANSFER_ENCODING};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, TRANSFER_ENCODING,
+};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use service::Problem;
 
-use crate::body::Body;
+use crate::body::{Body, BodyMemory};
 use crate::client::UpstreamClient;
 use crate::cookies;
 use crate::csrf::form_answer;
@@ -42,14 +45,16 @@ pub(crate) async fn pass(
     request.extensions_mut().insert(nonce.clone());
     guard::check(&request, gate.target_bytes_max)?;
     let visit = Visit::receive(&request, &gate)?;
+    if visit.route.sign_in && *request.method() == Method::POST {
+        gate.sign_ins.take(visit.client.address)?;
+    }
     let identity = identify(&visit, &gate, &client).await?;
     if visit.route.access == Access::Required && identity.is_none() {
         return send_to_sign_in(&request);
     }
-    let body = prove(&visit, &gate, payload).await?;
-    let headers = || visit.headers(&gate, identity.as_deref(), &nonce);
-    let mut answer = visit.onward(&gate, &headers)?.exchange(&client, body).await?;
-    if let Some(mark) = visit.new_mark() {
+    let body = prove(&visit, &gate, payload, identity.as_deref()).await?;
+    let mut answer = visit.onward(&gate, identity.as_deref(), &nonce)?.exchange(&client, body).await?;
+    if let Some(mark) = visit.new_mark().filter(|_mark| !may_be_shared(answer.headers())) {
         let cookie = HeaderValue::try_from(cookies::set_visitor(mark))
             .map_err(|error| Problem::internal().because(error))?;
         answer.headers_mut().append(SET_COOKIE, cookie);
@@ -64,9 +69,7 @@ async fn identify(
 ) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
     match visit.route.access {
         Access::Public => Ok(None),
-        Access::Optional | Access::Required => {
-            gate.identities.identify(client, visit.credential, &visit.cause).await
-        }
+        Access::Optional | Access::Required => gate.identities.identify(client, visit).await,
     }
 }
 
@@ -81,22 +84,27 @@ fn send_to_sign_in(request: &HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
 }
 
-/// Demands the proof a request owes, and gives the body that is left to send.
-async fn prove(visit: &Visit<'_>, gate: &Gate, payload: web::Payload) -> Result<ClientBody, Problem> {
+/// Demands the proof a request owes, and gives the body that is left to send. A guest's body is small and arrives before
+/// a place at the upstream is taken: places are not for who sends slowly and may be anybody.
+async fn prove(
+    visit: &Visit<'_>,
+    gate: &Gate,
+    payload: web::Payload,
+    identity: Option<&SignedIdentity>,
+) -> Result<ClientBody, Problem> {
+    let body = Body::new(payload, if identity.is_some() { gate.body } else { gate.guest_body });
     match Proof::of(visit.request, visit.credential, &gate.origins) {
-        Proof::NotNeeded => client_body(visit.request, Body::new(payload, gate.body)).await,
-        Proof::Missing => Err(Refusal::Forged.into()),
-        Proof::Header(answer) => {
-            demand(visit, gate, answer)?;
-            client_body(visit.request, Body::new(payload, gate.body)).await
-        }
+        Proof::NotNeeded => {}
+        Proof::Missing => return Err(Refusal::Forged.into()),
+        Proof::Header(answer) => demand(visit, gate, answer)?,
         Proof::Field => {
-            let form = Body::new(payload, gate.body).read().await?;
-            let answer = form_answer(&form).ok_or(Refusal::Forged)?;
+            let form = body.read(&gate.body_memory).await?;
+            let answer = form_answer(&form.bytes).ok_or(Refusal::Forged)?;
             demand(visit, gate, answer.as_bytes())?;
-            Ok(ClientBody::Whole(form))
+            return Ok(ClientBody::Whole(form));
         }
     }
+    client_body(visit.request, body, &gate.body_memory).await
 }
 
 fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> {
@@ -104,13 +112,26 @@ fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> 
     if is_right { Ok(()) } else { Err(Refusal::Forged) }
 }
 
-async fn client_body(request: &HttpRequest, body: Body) -> Result<ClientBody, Problem> {
+async fn client_body(request: &HttpRequest, body: Body, memory: &BodyMemory) -> Result<ClientBody, Problem> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match length {
-        None if headers.contains_key(TRANSFER_ENCODING) => Ok(ClientBody::Arriving(body, None)),
-        None | Some(0) => Ok(ClientBody::Nothing),
-        Some(length) if length <= WHOLE_BODY_BYTES_MAX => Ok(ClientBody::Whole(body.read().await?)),
-        Some(length) => Ok(ClientBody::Arriving(body, Some(length))),
+        None if !headers.contains_key(TRANSFER_ENCODING) => Ok(ClientBody::Nothing),
+        Some(0) => Ok(ClientBody::Nothing),
+        None if body.may_stream() => Ok(ClientBody::Arriving(body, None)),
+        Some(length) if body.may_stream() && length > WHOLE_BODY_BYTES_MAX => {
+            Ok(ClientBody::Arriving(body, Some(length)))
+        }
+        None | Some(_) => Ok(ClientBody::Whole(body.read(memory).await?)),
     }
+}
+
+/// Whether a cache for many may keep an answer, and would hand a visitor's mark to all of them. Without a word about it
+/// the answer leaves as `no-store`.
+fn may_be_shared(headers: &HeaderMap) -> bool {
+    let is_closed = |directive: &str| {
+        directive.trim().eq_ignore_ascii_case("no-store") || directive.trim().eq_ignore_ascii_case("private")
+    };
+    let closes = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.split(',').any(is_closed));
+    headers.contains_key(CACHE_CONTROL) && !headers.get_all(CACHE_CONTROL).any(closes)
 }

@@ -8,12 +8,14 @@ use anyhow::Context as _;
 use http::header::HeaderValue;
 use ipnet::IpNet;
 use service::Clock;
+use tokio::sync::Semaphore;
 
-use crate::body::BodyLimits;
+use crate::body::{BodyLimits, BodyMemory};
 use crate::csrf::Csrf;
 use crate::identity::Identities;
 use crate::identity_cache::IdentityCache;
 use crate::pulse::Pulse;
+use crate::rate::Buckets;
 use crate::routes::Routes;
 use crate::settings::{AUTH, Settings};
 use crate::upstreams::Upstream;
@@ -30,6 +32,9 @@ pub(crate) struct Gate {
     pub(crate) internal_key: HeaderValue,
     pub(crate) target_bytes_max: usize,
     pub(crate) body: BodyLimits,
+    pub(crate) guest_body: BodyLimits,
+    pub(crate) body_memory: BodyMemory,
+    pub(crate) sign_ins: Buckets,
     pub(crate) upstream_timeout: Duration,
     pub(crate) answer_silence: Duration,
     pub(crate) answer_timeout: Duration,
@@ -55,6 +60,8 @@ impl Gate {
                 cache: Arc::new(IdentityCache::new(settings.identity.cache_entries)),
                 pulse: Arc::new(Pulse::new(auth.addresses().len(), settings.identity.silence())),
                 auth,
+                places: Semaphore::new(settings.identity.requests_max),
+                refusals: Buckets::new(settings.rates.refusals(), settings.rates.networks_max),
                 internal_key: internal_key.clone(),
                 clock,
                 limits: settings.identity.exchange(),
@@ -67,6 +74,12 @@ impl Gate {
             internal_key,
             target_bytes_max: limits.target_bytes_max,
             body: limits.body(settings.http.body_bytes_max),
+            guest_body: BodyLimits {
+                may_stream: false,
+                ..limits.body(limits.guest_body_bytes_max.min(settings.http.body_bytes_max))
+            },
+            body_memory: BodyMemory::new(limits.body_memory_bytes_max),
+            sign_ins: Buckets::new(settings.rates.sign_ins(), settings.rates.networks_max),
             upstream_timeout: Duration::from_millis(limits.upstream_timeout_ms),
             answer_silence: Duration::from_millis(limits.answer_silence_ms),
             answer_timeout: Duration::from_millis(limits.answer_timeout_ms),

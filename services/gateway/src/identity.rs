@@ -14,6 +14,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Collected, Limited};
 use service::Clock;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::body::OutgoingBody;
@@ -21,10 +22,11 @@ use crate::client::{Answer, UpstreamClient};
 use crate::cookies;
 use crate::identity_cache::{Entry, IdentityCache, Lookup, SignedIdentity};
 use crate::pulse::Pulse;
+use crate::rate::Buckets;
 use crate::refusal::Refusal;
 use crate::send::{Repeat, send};
 use crate::upstreams::Upstream;
-use crate::visit::{Cause, unfit};
+use crate::visit::{Cause, Visit, unfit};
 
 /// The largest answer auth may give.
 const ANSWER_BYTES_MAX: usize = 65_536;
@@ -86,6 +88,10 @@ pub(crate) struct IdentityLimits {
 /// Exchanges credentials for identities.
 pub(crate) struct Identities {
     pub(crate) auth: Arc<Upstream>,
+    /// Questions that may be under way: apart from the places of proxied requests, which anybody can take.
+    pub(crate) places: Semaphore,
+    /// What each client may cost by credentials that are nobody's.
+    pub(crate) refusals: Buckets,
     pub(crate) cache: Arc<IdentityCache>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) internal_key: HeaderValue,
@@ -94,21 +100,19 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Finds who sent the credential; `None` when it is nobody's. `cause` goes along when auth is asked.
+    /// Finds whose credential a request carries; `None` when it is nobody's.
     pub(crate) async fn identify(
         &self,
         client: &UpstreamClient,
-        credential: Credential<'_>,
-        cause: &Cause,
+        visit: &Visit<'_>,
     ) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
-        let Some(token) = credential.token() else {
+        let Some(token) = visit.credential.token() else {
             return Ok(None);
         };
-        let answer = timeout(self.limits.timeout, self.exchange(client, token, cause)).await;
-        answer
+        timeout(self.limits.timeout, self.exchange(client, token, visit))
+            .await
             .context("auth took too long")
-            .and_then(std::convert::identity)
-            .map_err(Refusal::AuthUnavailable)
+            .map_err(Refusal::AuthUnavailable)?
     }
 
     /// The cache is used only while auth would tell that an entry in it is dead.
@@ -116,24 +120,40 @@ impl Identities {
         &self,
         client: &UpstreamClient,
         token: &str,
-        cause: &Cause,
-    ) -> anyhow::Result<Option<Arc<SignedIdentity>>> {
+        visit: &Visit<'_>,
+    ) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
         if !self.pulse.is_felt() {
-            return Ok(self.ask(client, token, cause).await?.identity);
+            return Ok(self.ask_for(client, token, visit).await?.identity);
         }
         match self.cache.look_up(token).await {
             Lookup::Known(entry) => Ok(entry.identity),
             Lookup::Unknown(vacancy) => {
-                let entry = self.ask(client, token, cause).await?;
+                let entry = self.ask_for(client, token, visit).await?;
                 vacancy.fill(entry.clone());
                 Ok(entry.identity)
             }
         }
     }
 
+    /// Asks for a client that did not show too many credentials of nobody. Asked at once, it may show more of them: as
+    /// many as there are places.
+    async fn ask_for(
+        &self,
+        client: &UpstreamClient,
+        token: &str,
+        visit: &Visit<'_>,
+    ) -> Result<Entry, Refusal> {
+        self.refusals.look(visit.client.address)?;
+        let entry = self.ask(client, token, &visit.cause).await.map_err(Refusal::AuthUnavailable)?;
+        if entry.identity.is_none() {
+            self.refusals.take(visit.client.address)?;
+        }
+        Ok(entry)
+    }
+
     async fn ask(&self, client: &UpstreamClient, token: &str, cause: &Cause) -> anyhow::Result<Entry> {
         metrics::counter!("gateway_identity_exchanges_total").increment(1);
-        let _place = self.auth.admit().context("auth holds as many requests as it may")?;
+        let _place = self.places.try_acquire().context("taking a place for a question to auth")?;
         let question = serde_json::to_vec(&IdentityRequest { token: token.to_owned() })
             .context("writing the question")?;
         let question = Bytes::from(question);

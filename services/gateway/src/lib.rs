@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answer_body;
 mod body;
 mod client;
 mod client_address;
@@ -15,6 +16,7 @@ mod list;
 mod proof;
 mod proxy;
 mod pulse;
+mod rate;
 mod refusal;
 mod revocations;
 mod routes;
@@ -32,7 +34,10 @@ use service::{About, Context, Process, http_client};
 
 pub use list::List;
 pub use routes::{Access, Route};
-pub use settings::{CsrfSettings, IdentitySettings, LimitSettings, Settings, TrustedProxySettings};
+pub use settings::{
+    CsrfSettings, IdentitySettings, LimitSettings, RateSettings, Settings, TrustSettings,
+    TrustedProxySettings,
+};
 
 use crate::client::{UpstreamClient, upstream_client};
 use crate::gate::Gate;

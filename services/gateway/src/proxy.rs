@@ -8,23 +8,26 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodyStream, BoxBody, SizedStream};
 use actix_web::http::{Method, StatusCode};
 use bytes::Bytes;
-use futures_util::Stream;
 use http::Request;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::CONTENT_LENGTH;
 use http::uri::PathAndQuery;
 use http_body_util::{BodyExt, Collected};
-use hyper::body::{Body as _, Frame, Incoming};
+use hyper::body::Body as _;
 use service::Problem;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use crate::body::{Body, OutgoingBody};
+use crate::answer_body::pieces;
+use crate::body::{Body, OutgoingBody, WholeBody};
 use crate::client::{Answer, UpstreamClient};
+use crate::gate::Gate;
 use crate::headers;
+use crate::identity_cache::SignedIdentity;
 use crate::refusal::Refusal;
+use crate::security_headers::Nonce;
 use crate::send::{Repeat, SendError, send};
 use crate::upstreams::{Address, Upstream};
-use crate::visit::unfit;
+use crate::visit::{Visit, unfit};
 
 /// An answer of a known length up to this is sent with its head, in one write.
 const WHOLE_BYTES_MAX: u64 = 65_536;
@@ -34,7 +37,7 @@ pub(crate) enum ClientBody {
     /// None.
     Nothing,
     /// One that is here already.
-    Whole(Bytes),
+    Whole(WholeBody),
     /// One that is still arriving, with its length when that is known.
     Arriving(Body, Option<u64>),
 }
@@ -42,11 +45,10 @@ pub(crate) enum ClientBody {
 /// A request as the upstream shall see it.
 pub(crate) struct Onward<'a> {
     pub(crate) upstream: &'a Upstream,
-    pub(crate) method: &'a Method,
-    /// Path and query, checked.
-    pub(crate) target: &'a str,
-    /// Makes the headers, for each address that is tried.
-    pub(crate) headers: &'a dyn Fn() -> Result<HeaderMap, Problem>,
+    pub(crate) visit: &'a Visit<'a>,
+    pub(crate) gate: &'a Gate,
+    pub(crate) identity: Option<&'a SignedIdentity>,
+    pub(crate) nonce: &'a Nonce,
     pub(crate) limits: AnswerLimits,
 }
 
@@ -82,12 +84,12 @@ impl Onward<'_> {
         match body {
             ClientBody::Nothing => {
                 let repeat =
-                    if self.method.is_idempotent() { Repeat::WhenBroken } else { Repeat::WhenUnsent };
+                    if self.method().is_idempotent() { Repeat::WhenBroken } else { Repeat::WhenUnsent };
                 let make = |address: &Address| self.request(address, OutgoingBody::Nothing);
                 send(client, self.upstream, repeat, make).await.map_err(failed)
             }
-            ClientBody::Whole(bytes) => {
-                let make = |address: &Address| self.request(address, OutgoingBody::Whole(bytes.clone()));
+            ClientBody::Whole(body) => {
+                let make = |address: &Address| self.request(address, OutgoingBody::Whole(body.bytes.clone()));
                 send(client, self.upstream, Repeat::WhenUnsent, make).await.map_err(failed)
             }
             ClientBody::Arriving(body, length) => self.send_arriving(client, body, length).await,
@@ -121,11 +123,15 @@ impl Onward<'_> {
 
     fn request(&self, address: &Address, body: OutgoingBody) -> Result<Request<OutgoingBody>, Problem> {
         let mut request = Request::new(body);
-        *request.method_mut() = http::Method::from_bytes(self.method.as_str().as_bytes()).map_err(unfit)?;
-        *request.uri_mut() =
-            address.uri(PathAndQuery::try_from(self.target).map_err(unfit)?).map_err(unfit)?;
-        *request.headers_mut() = (self.headers)()?;
+        *request.method_mut() = http::Method::from_bytes(self.method().as_str().as_bytes()).map_err(unfit)?;
+        let target = self.visit.request.uri().path_and_query().map_or("/", |target| target.as_str());
+        *request.uri_mut() = address.uri(PathAndQuery::try_from(target).map_err(unfit)?).map_err(unfit)?;
+        *request.headers_mut() = self.visit.headers(self.gate, self.identity, self.nonce)?;
         Ok(request)
+    }
+
+    fn method(&self) -> &Method {
+        self.visit.request.method()
     }
 
     async fn pass_back(&self, answer: Answer, permit: OwnedSemaphorePermit) -> Result<HttpResponse, Problem> {
@@ -136,7 +142,7 @@ impl Onward<'_> {
         let mut head = HttpResponse::new(status);
         headers::to_client(answer.headers(), head.headers_mut());
         let body =
-            if *self.method == Method::HEAD { no_body(&answer) } else { self.body(answer, permit).await? };
+            if *self.method() == Method::HEAD { no_body(&answer) } else { self.body(answer, permit).await? };
         Ok(head.set_body(body))
     }
 
@@ -163,39 +169,13 @@ fn no_body(answer: &Answer) -> BoxBody {
     }
 }
 
-/// The answer's body as it arrives. It holds the request's place at the upstream until it ends.
-fn pieces(
-    body: Incoming,
-    permit: OwnedSemaphorePermit,
-    limits: AnswerLimits,
-) -> impl Stream<Item = io::Result<Bytes>> + 'static {
-    let end = Instant::now() + limits.timeout;
-    futures_util::stream::unfold((body, permit), move |(mut body, permit)| async move {
-        let deadline = end.min(Instant::now() + limits.silence);
-        let piece = match timeout_at(deadline, body.frame()).await {
-            Ok(Some(Ok(frame))) => Ok(data(frame)),
-            Ok(Some(Err(error))) => Err(io::Error::other(error)),
-            Ok(None) => return None,
-            Err(elapsed) => Err(io::Error::from(elapsed)),
-        };
-        if let Err(error) = &piece {
-            tracing::warn!(error.chain = %error, "an upstream cut an answer short");
-        }
-        Some((piece, (body, permit)))
-    })
-}
-
-/// The bytes of a frame; trailers belong to the connection and end here.
-fn data(frame: Frame<Bytes>) -> Bytes {
-    frame.into_data().unwrap_or_else(|_trailers| Bytes::new())
-}
-
 fn failed(error: SendError) -> Problem {
     match error {
         SendError::Request(problem) => problem,
-        SendError::NoAddress(_) | SendError::Connect { .. } | SendError::Broken { .. } => {
-            broken(format_args!("{:#}", anyhow::Error::from(error)))
+        SendError::NoAddress(_) | SendError::Connect { .. } => {
+            Problem::upstream_unavailable().because(format_args!("{:#}", anyhow::Error::from(error)))
         }
+        SendError::Broken { .. } => broken(format_args!("{:#}", anyhow::Error::from(error))),
     }
 }
 

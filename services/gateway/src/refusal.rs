@@ -24,6 +24,15 @@ pub(crate) enum Refusal {
     /// The upstream holds as many requests as it may.
     #[error("the upstream holds as many requests as it may")]
     UpstreamBusy,
+    /// The bodies that are being received hold as much memory as they may.
+    #[error("the bodies being received hold as much memory as they may")]
+    BodiesTooLarge,
+    /// The client tried too often.
+    #[error("this client sent as many of these requests as it may")]
+    TooManyRequests {
+        /// When the next may come.
+        retry_after_seconds: u64,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,
@@ -34,7 +43,8 @@ impl Fault for Refusal {
         match self {
             Self::Ambiguous(_) | Self::BodyIncomplete(_) => FaultKind::Malformed,
             Self::Forged => FaultKind::Forbidden,
-            Self::AuthUnavailable(_) | Self::UpstreamBusy => FaultKind::Unavailable,
+            Self::AuthUnavailable(_) | Self::UpstreamBusy | Self::BodiesTooLarge => FaultKind::Unavailable,
+            Self::TooManyRequests { .. } => FaultKind::Limited,
             Self::NoRandomness => FaultKind::Internal,
         }
     }
@@ -46,6 +56,8 @@ impl Fault for Refusal {
             Self::Forged => "csrf-refused",
             Self::AuthUnavailable(_) => "auth-unavailable",
             Self::UpstreamBusy => "upstream-busy",
+            Self::BodiesTooLarge => "gateway-busy",
+            Self::TooManyRequests { .. } => "too-many-requests",
             Self::NoRandomness => "internal",
         }
     }
@@ -60,8 +72,21 @@ impl Fault for Refusal {
                 "The request does not prove that it comes from our own pages. Load the page again, then repeat."
             }
             Self::AuthUnavailable(_) => "Nobody can be recognised for the moment. Try again shortly.",
-            Self::UpstreamBusy => "Too many requests are being worked on. Try again shortly.",
+            Self::UpstreamBusy | Self::BodiesTooLarge => {
+                "Too many requests are being worked on. Try again shortly."
+            }
+            Self::TooManyRequests { .. } => {
+                "Too many tries to sign in came from your network. Wait a moment, then try again."
+            }
             Self::NoRandomness => "Something went wrong on our side.",
         })
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        if let Self::TooManyRequests { retry_after_seconds } = self {
+            Some(*retry_after_seconds)
+        } else {
+            None
+        }
     }
 }

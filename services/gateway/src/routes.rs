@@ -1,11 +1,11 @@
 //! The routing table: which prefix goes to which upstream, and who may pass.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::client_address::Client;
 use crate::list::List;
 
 /// Paths that only processes ask each other for. No setting opens them to the outside.
@@ -36,13 +36,17 @@ pub struct Route {
     /// Only these client networks may pass; empty means any.
     #[serde(default)]
     pub networks: List<IpNet>,
+    /// Whether a `POST` here tries a password: each client may send only so many.
+    #[serde(default)]
+    pub sign_in: bool,
 }
 
 impl Route {
-    /// Whether the client's network may pass.
-    pub(crate) fn admits(&self, address: IpAddr) -> bool {
+    /// Whether the client's network may pass. Where networks are named, an uncertain address is in none of them.
+    pub(crate) fn admits(&self, client: Client) -> bool {
         let networks = self.networks.as_slice();
-        networks.is_empty() || networks.iter().any(|network| network.contains(&address))
+        networks.is_empty()
+            || client.is_certain && networks.iter().any(|network| network.contains(&client.address))
     }
 
     fn holds(&self, path: &str) -> bool {
@@ -93,6 +97,7 @@ mod tests {
             upstream: upstream.to_owned(),
             access,
             networks: List::default(),
+            sign_in: false,
         };
         Routes::new(vec![
             route("/", "web", Access::Required),
@@ -145,9 +150,14 @@ mod tests {
             upstream: "health".to_owned(),
             access: Access::Public,
             networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()].into(),
+            sign_in: false,
         };
-        assert!(route.admits("10.1.2.3".parse().unwrap()));
-        assert!(route.admits("::1".parse().unwrap()));
-        assert!(!route.admits("192.0.2.1".parse().unwrap()));
+        let admits = |address: &str, is_certain| {
+            route.admits(Client { address: address.parse().unwrap(), is_certain })
+        };
+        assert!(admits("10.1.2.3", true));
+        assert!(admits("::1", true));
+        assert!(!admits("192.0.2.1", true));
+        assert!(!admits("10.1.2.3", false));
     }
 }

@@ -7,11 +7,12 @@ use domain::Secret;
 use ipnet::IpNet;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use service::{HttpClientSettings, HttpSettings, Mistakes, ProcessSettings, TrustSettings};
+use service::{Environment, HttpClientSettings, HttpSettings, Mistakes, ProcessSettings};
 
 use crate::body::BodyLimits;
 use crate::identity::IdentityLimits;
 use crate::list::List;
+use crate::rate::Rate;
 use crate::revocations::StreamLimits;
 use crate::routes::Route;
 use crate::upstreams::UpstreamLimits;
@@ -21,6 +22,9 @@ pub(crate) const AUTH: &str = "auth";
 
 /// No identity is used longer than this, whatever the settings say: it is how long a revocation may go unheard.
 const CACHE_MS_MAX: u64 = 30_000;
+
+/// Most memory a setting may name: a gibibyte.
+const MEMORY_MAX: usize = 1_073_741_824;
 
 /// Longest time a setting may name: a day.
 const MILLISECONDS_MAX: u64 = 86_400_000;
@@ -45,10 +49,20 @@ pub struct Settings {
     pub identity: IdentitySettings,
     /// What one request may cost.
     pub limits: LimitSettings,
+    /// How often one client may try.
+    pub rates: RateSettings,
     /// The services behind the gateway, by name.
     pub upstreams: BTreeMap<String, List<Url>>,
     /// The routing table.
     pub routes: Vec<Route>,
+}
+
+/// `[trust]`: how services know that the gateway asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustSettings {
+    /// The secret that opens `/internal/*` and vouches for the client's address.
+    pub internal_key: Secret,
 }
 
 /// `[csrf]`: proof that a request comes from our own pages.
@@ -67,6 +81,8 @@ pub struct CsrfSettings {
 pub struct TrustedProxySettings {
     /// Their networks; only from there `X-Forwarded-For` is believed.
     pub networks: List<IpNet>,
+    /// Says that nobody stands in front, so that an empty list is meant.
+    pub none_in_front: bool,
 }
 
 /// `[identity]`: how auth is asked who somebody is.
@@ -79,6 +95,8 @@ pub struct IdentitySettings {
     pub cache_ms: u64,
     /// Longest wait for an answer.
     pub timeout_ms: u64,
+    /// Questions under way at once.
+    pub requests_max: usize,
     /// Without a sign of life of the revocation stream for this long, no kept answer is used.
     pub silence_ms: u64,
     /// Pause before a lost revocation stream is opened again.
@@ -95,6 +113,10 @@ pub struct LimitSettings {
     pub target_bytes_max: usize,
     /// Longest time for a body to arrive.
     pub body_timeout_ms: u64,
+    /// Largest body of who is not signed in.
+    pub guest_body_bytes_max: usize,
+    /// Memory for the bodies that are read whole, all of them together.
+    pub body_memory_bytes_max: usize,
     /// How long a body may take before its rate counts.
     pub body_grace_ms: u64,
     /// Slowest rate after that; 0 takes any.
@@ -111,6 +133,22 @@ pub struct LimitSettings {
     pub answer_timeout_ms: u64,
 }
 
+/// `[rates]`: how often one client may try.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateSettings {
+    /// Client networks remembered at once.
+    pub networks_max: usize,
+    /// Tries to sign in, for as long as the client likes.
+    pub sign_ins_per_second: u64,
+    /// Tries to sign in at once.
+    pub sign_in_burst: u64,
+    /// Credentials that auth refuses, for as long as the client likes.
+    pub refusals_per_second: u64,
+    /// Credentials that auth refuses at once.
+    pub refusal_burst: u64,
+}
+
 impl service::Settings for Settings {
     fn process(&self) -> &ProcessSettings {
         &self.process
@@ -123,6 +161,11 @@ impl service::Settings for Settings {
         mistakes.secret("csrf.secret", &self.csrf.secret);
         self.identity.check(mistakes);
         self.limits.check(mistakes);
+        self.rates.check(mistakes);
+        if self.limits.body_memory_bytes_max < self.http.body_bytes_max {
+            mistakes.add("limits.body_memory_bytes_max", "must not be less than http.body_bytes_max");
+        }
+        self.trusted_proxies.check(self.process.environment, mistakes);
         if self.limits.upstream_timeout_ms >= self.http.request_timeout_ms {
             mistakes.add("limits.upstream_timeout_ms", "must be shorter than http.request_timeout_ms");
         }
@@ -132,11 +175,46 @@ impl service::Settings for Settings {
     }
 }
 
+impl TrustedProxySettings {
+    /// Behind a proxy that is not trusted every client would have the proxy's address: one limit for all of them.
+    fn check(&self, environment: Environment, mistakes: &mut Mistakes) {
+        let has_networks = !self.networks.as_slice().is_empty();
+        if environment == Environment::Production && !has_networks && !self.none_in_front {
+            mistakes.add(
+                "trusted_proxies.networks",
+                "is empty: name the proxies' networks, or set none_in_front = true when clients connect here themselves",
+            );
+        }
+        if has_networks && self.none_in_front {
+            mistakes.add("trusted_proxies.none_in_front", "contradicts the networks that are named");
+        }
+    }
+}
+
+impl RateSettings {
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("rates.networks_max", self.networks_max, 1..=10_000_000);
+        mistakes.range("rates.sign_ins_per_second", self.sign_ins_per_second, 1..=100_000);
+        mistakes.range("rates.sign_in_burst", self.sign_in_burst, 1..=1_000_000);
+        mistakes.range("rates.refusals_per_second", self.refusals_per_second, 1..=100_000);
+        mistakes.range("rates.refusal_burst", self.refusal_burst, 1..=1_000_000);
+    }
+
+    pub(crate) fn sign_ins(&self) -> Rate {
+        Rate { per_second: self.sign_ins_per_second, burst: self.sign_in_burst }
+    }
+
+    pub(crate) fn refusals(&self) -> Rate {
+        Rate { per_second: self.refusals_per_second, burst: self.refusal_burst }
+    }
+}
+
 impl IdentitySettings {
     fn check(&self, mistakes: &mut Mistakes) {
         mistakes.range("identity.cache_entries", self.cache_entries, 1..=10_000_000);
         mistakes.range("identity.cache_ms", self.cache_ms, 0..=CACHE_MS_MAX);
         mistakes.range("identity.timeout_ms", self.timeout_ms, 1..=MILLISECONDS_MAX);
+        mistakes.range("identity.requests_max", self.requests_max, 1..=1_000_000);
         mistakes.range("identity.silence_ms", self.silence_ms, 1..=MILLISECONDS_MAX);
         mistakes.range("identity.pause_ms", self.pause_ms, 1..=MILLISECONDS_MAX);
         mistakes.range("identity.stream_lifetime_ms", self.stream_lifetime_ms, 1..=MILLISECONDS_MAX);
@@ -167,6 +245,8 @@ impl LimitSettings {
         mistakes.range("limits.target_bytes_max", self.target_bytes_max, 1..=65_536);
         mistakes.range("limits.body_timeout_ms", self.body_timeout_ms, 1..=MILLISECONDS_MAX);
         mistakes.range("limits.body_grace_ms", self.body_grace_ms, 1..=MILLISECONDS_MAX);
+        mistakes.range("limits.guest_body_bytes_max", self.guest_body_bytes_max, 1..=MEMORY_MAX);
+        mistakes.range("limits.body_memory_bytes_max", self.body_memory_bytes_max, 1..=MEMORY_MAX);
         mistakes.range("limits.upstream_timeout_ms", self.upstream_timeout_ms, 1..=MILLISECONDS_MAX);
         mistakes.range("limits.upstream_requests_max", self.upstream_requests_max, 1..=1_000_000);
         mistakes.range("limits.upstream_rest_ms", self.upstream_rest_ms, 0..=MILLISECONDS_MAX);
@@ -177,6 +257,7 @@ impl LimitSettings {
     pub(crate) fn body(&self, bytes_max: usize) -> BodyLimits {
         BodyLimits {
             bytes_max,
+            may_stream: true,
             timeout: Duration::from_millis(self.body_timeout_ms),
             grace: Duration::from_millis(self.body_grace_ms),
             bytes_per_second_min: self.body_bytes_per_second_min,
@@ -231,7 +312,8 @@ fn check_routes(routes: &[Route], upstreams: &BTreeMap<String, List<Url>>, mista
             mistakes
                 .add(format!("routes[{index}].upstream"), format!("`{upstream}` is not one of [upstreams]"));
         }
-        if inspect::path::check_path(prefix).is_err() {
+        let is_plain = prefix.bytes().all(|byte| byte == b'/' || inspect::path::is_unreserved(byte));
+        if !is_plain || inspect::path::check_path(prefix).is_err() {
             mistakes.add(format!("routes[{index}].prefix"), format!("`{prefix}` is not a plain path"));
         }
         let same = |other: &Route| other.prefix.trim_end_matches('/') == prefix.trim_end_matches('/');

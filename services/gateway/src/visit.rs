@@ -1,6 +1,5 @@
 //! One request as far as the gateway knows it, and what it becomes for the upstream.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -10,7 +9,7 @@ use http::header::{self as upstream_side, HeaderName};
 use service::{Problem, prefers_page};
 use tokio::time::Instant;
 
-use crate::client_address::client_address;
+use crate::client_address::Client;
 use crate::cookies;
 use crate::csrf::Subject;
 use crate::gate::Gate;
@@ -21,8 +20,6 @@ use crate::proxy::{AnswerLimits, Onward};
 use crate::refusal::Refusal;
 use crate::routes::{Line, Route};
 use crate::security_headers::Nonce;
-
-const FORWARDED_FOR: &str = "x-forwarded-for";
 
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static(api::headers::CLIENT_ADDRESS);
 const CORRELATION_ID: HeaderName = HeaderName::from_static(api::headers::CORRELATION_ID);
@@ -75,7 +72,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) route: &'a Route,
     pub(crate) credential: Credential<'a>,
     pub(crate) cause: Cause,
-    address: IpAddr,
+    pub(crate) client: Client,
     mark: Mark<'a>,
     deadline: Instant,
 }
@@ -87,10 +84,8 @@ impl<'a> Visit<'a> {
         service::name_route(request, Arc::clone(template));
         let peer =
             request.peer_addr().ok_or_else(|| Problem::internal().because("the connection has no peer"))?;
-        let forwarded_for: Vec<&[u8]> =
-            request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
-        let address = client_address(peer.ip(), forwarded_for.into_iter(), &gate.trusted_networks);
-        if !route.admits(address) {
+        let client = Client::of(peer.ip(), request.headers(), &gate.trusted_networks);
+        if !route.admits(client) {
             return Err(Problem::not_found());
         }
         let credential = Credential::of(request);
@@ -99,7 +94,7 @@ impl<'a> Visit<'a> {
             route,
             credential,
             cause: Cause::of(request)?,
-            address,
+            client,
             mark: mark(request, credential)?,
             deadline: Instant::now() + gate.upstream_timeout,
         })
@@ -123,20 +118,22 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The request as the upstream shall see it, with headers to be made by [`Visit::headers`].
+    /// The request as the upstream shall see it.
     pub(crate) fn onward(
         &'a self,
         gate: &'a Gate,
-        headers: &'a dyn Fn() -> Result<upstream_side::HeaderMap, Problem>,
+        identity: Option<&'a SignedIdentity>,
+        nonce: &'a Nonce,
     ) -> Result<Onward<'a>, Problem> {
         let upstream = gate.upstreams.get(&self.route.upstream);
         let upstream = upstream
             .ok_or_else(|| Problem::internal().because("the route's upstream is not in the settings"))?;
         Ok(Onward {
             upstream,
-            method: self.request.method(),
-            target: self.request.uri().path_and_query().map_or("/", |target| target.as_str()),
-            headers,
+            visit: self,
+            gate,
+            identity,
+            nonce,
             limits: AnswerLimits {
                 deadline: self.deadline,
                 silence: gate.answer_silence,
@@ -157,7 +154,7 @@ impl<'a> Visit<'a> {
         headers.insert(INTERNAL_KEY, gate.internal_key.clone());
         headers.insert(
             CLIENT_ADDRESS,
-            upstream_side::HeaderValue::try_from(self.address.to_string()).map_err(unfit)?,
+            upstream_side::HeaderValue::try_from(self.client.address.to_string()).map_err(unfit)?,
         );
         headers.insert(NONCE, upstream_side::HeaderValue::from_str(nonce.as_str()).map_err(unfit)?);
         if let Some(subject) = self.subject() {

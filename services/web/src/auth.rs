@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     pub(crate) refusal: Option<String>,
 }
 
-/// Asks auth to let somebody in.
+/// Asks auth to let somebody in; a session the request belongs to ends with that.
 pub(crate) async fn sign_in(
     state: &State,
     request: &HttpRequest,
@@ -34,7 +34,7 @@ pub(crate) async fn sign_in(
         .header(api::headers::CLIENT_ADDRESS, address.0.to_string())
         .header(api::headers::INTERNAL_KEY, state.internal_key.expose())
         .json(form);
-    send(forward(call, request, &[header::USER_AGENT.as_str()]), request).await
+    send(forward(call, request, &[header::USER_AGENT.as_str(), api::headers::IDENTITY]), request).await
 }
 
 /// Asks auth to end the session the request belongs to.

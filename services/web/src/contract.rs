@@ -2,8 +2,11 @@
 
 use api::person::PersonChoice;
 use api::site::SiteChoice;
-use api::ticket::{Ticket, TicketEvent, TicketRow};
+use api::ticket::{HistoryQuery, Ticket, TicketEvent, TicketRow};
 use app::ticket::{Details, ListedTicket, TicketHistoryEntry};
+
+/// Entries of a history that one answer carries.
+const HISTORY_PAGE: usize = 50;
 
 /// A row of the list.
 pub(crate) fn row(listed: ListedTicket) -> TicketRow {
@@ -19,9 +22,13 @@ pub(crate) fn row(listed: ListedTicket) -> TicketRow {
     }
 }
 
-/// A ticket with its history.
-pub(crate) fn ticket(Details { named, history }: Details) -> Ticket {
+/// A ticket with a page of its history: entries are only ever added at the end, so that a place in it stays the same.
+pub(crate) fn ticket(Details { named, history }: Details, HistoryQuery { before }: HistoryQuery) -> Ticket {
     let ticket = named.ticket;
+    let end =
+        before.and_then(|place| usize::try_from(place).ok()).unwrap_or(history.len()).min(history.len());
+    let begin = end.saturating_sub(HISTORY_PAGE);
+    let entries = history.into_iter().take(end).skip(begin);
     Ticket {
         id: ticket.id,
         number: ticket.number,
@@ -40,7 +47,8 @@ pub(crate) fn ticket(Details { named, history }: Details) -> Ticket {
         version: ticket.version,
         created_at: ticket.created_at,
         updated_at: ticket.updated_at,
-        history: history.into_iter().map(event).collect(),
+        history: entries.map(event).collect(),
+        history_before: u32::try_from(begin).ok().filter(|place| *place > 0),
     }
 }
 

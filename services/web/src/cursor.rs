@@ -15,12 +15,16 @@ pub(crate) fn encode(at: Timestamp, id: TicketId) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The place a cursor names; `None` when it is none of ours.
+/// The place a cursor names; `None` when it is none of ours. No row is older than 1970, and PostgreSQL cannot compare
+/// with every time before that.
 pub(crate) fn decode(text: &str) -> Option<(Timestamp, TicketId)> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (time, rest) = bytes.split_first_chunk::<8>()?;
     let id = Uuid::from_slice(rest).ok()?;
     let at = Timestamp::from_microsecond(i64::from_be_bytes(*time)).ok()?;
+    if at < Timestamp::UNIX_EPOCH {
+        return None;
+    }
     Some((at, TicketId::from_uuid(id)))
 }
 
@@ -33,6 +37,15 @@ mod tests {
         let at: Timestamp = "2030-01-01T12:34:56.789012Z".parse().unwrap();
         let id = TicketId::generate();
         assert_eq!(decode(&encode(at, id)), Some((at, id)));
+    }
+
+    #[test]
+    fn no_place_lies_before_1970() {
+        let id = TicketId::generate();
+        assert!(decode(&encode(Timestamp::UNIX_EPOCH, id)).is_some());
+        for at in ["1969-12-31T23:59:59.999999Z", "-008000-01-01T00:00:00Z"] {
+            assert_eq!(decode(&encode(at.parse().unwrap(), id)), None, "{at}");
+        }
     }
 
     #[test]

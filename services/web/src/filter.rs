@@ -1,9 +1,8 @@
 //! The list's query, read once for page and API.
 
-use api::page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX};
 use api::ticket::TicketQuery;
 use app::Error;
-use app::ticket::{Filter, FilterText, Page};
+use app::ticket::{Filter, FilterText, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page};
 use domain::FieldError;
 
 use crate::cursor;
@@ -24,6 +23,9 @@ pub(crate) fn parse(query: &TicketQuery) -> Result<Filter, Error> {
         Err(Error::InvalidFilter(broken)) => (Filter::default(), broken),
         Err(other) => return Err(other),
     };
+    if text.words.contains(char::is_control) {
+        broken.push(FieldError::new("/q", "use words without control characters"));
+    }
     let cursor = typed(query.after.as_ref());
     let after = cursor::decode(cursor);
     if after.is_none() && !cursor.is_empty() {
@@ -78,12 +80,13 @@ mod tests {
 
     #[test]
     fn every_value_that_means_nothing_is_named() {
-        let Err(Error::InvalidFilter(broken)) = parse(&query("state=LOST&priority=9&site=x&after=!&limit=0"))
+        let Err(Error::InvalidFilter(broken)) =
+            parse(&query("state=LOST&priority=9&site=x&q=a%00b&after=!&limit=0"))
         else {
-            panic!("five mistakes");
+            panic!("six mistakes");
         };
         let pointers: Vec<&str> = broken.iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/state", "/priority", "/site", "/after", "/limit"]);
+        assert_eq!(pointers, ["/state", "/priority", "/site", "/q", "/after", "/limit"]);
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use domain::Actor;
+use app::Error;
+use domain::{Actor, Capability};
 use service::{Caller, Problem};
 
 use crate::view::{Shell, Visitor, Zone};
 
-/// The frame of a page for somebody who is signed in; 401 without.
+/// The frame of a page for somebody who is signed in and may use pages at all; 401 and 403 without.
 pub(crate) struct Frame {
     /// Around the page.
     pub(crate) shell: Shell,
@@ -51,16 +52,29 @@ impl FromRequest for Frame {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = Caller::from_request(request, payload).into_inner();
-        ready(caller.map(|Caller { identity, actor }| {
-            let zone = Zone::named(&identity.time_zone);
-            let visitor = Visitor {
-                person_name: identity.person_name,
-                client_name: identity.client_name,
-                capabilities: identity.capabilities,
-                demo: identity.demo,
-            };
-            Self { shell: shell(request, Some(visitor), zone), actor }
+        ready(caller.and_then(|caller| {
+            let frame = Self::around(request, caller);
+            frame.require(Capability::Web)?;
+            Ok(frame)
         }))
+    }
+}
+
+impl Frame {
+    fn around(request: &HttpRequest, Caller { identity, actor }: Caller) -> Self {
+        let zone = Zone::named(&identity.time_zone);
+        let visitor = Visitor {
+            person_name: identity.person_name,
+            client_name: identity.client_name,
+            capabilities: identity.capabilities,
+            demo: identity.demo,
+        };
+        Self { shell: shell(request, Some(visitor), zone), actor }
+    }
+
+    /// Refuses who lacks a capability the page is for.
+    pub(crate) fn require(&self, capability: Capability) -> Result<(), Error> {
+        if self.actor.may(capability) { Ok(()) } else { Err(Error::Forbidden(capability)) }
     }
 }
 

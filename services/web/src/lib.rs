@@ -9,6 +9,7 @@ mod cursor;
 mod filter;
 mod frame;
 mod pages;
+mod people;
 mod problems;
 mod refusal;
 mod rest;

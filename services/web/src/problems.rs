@@ -7,15 +7,15 @@ use std::sync::LazyLock;
 pub(crate) struct Section {
     /// The code.
     pub(crate) title: String,
-    /// What stands below it.
+    /// What it means, what the caller does, what the operator does.
     pub(crate) paragraphs: Vec<Paragraph>,
 }
 
 /// One paragraph, such as `Meaning. …`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Paragraph {
     /// The word it is for, without its full stop.
-    pub(crate) lead: Option<String>,
+    pub(crate) lead: String,
     /// The text.
     pub(crate) runs: Vec<Run>,
 }
@@ -29,8 +29,6 @@ pub(crate) struct Run {
     pub(crate) code: bool,
 }
 
-const LEADS: [&str; 3] = ["Meaning", "Caller", "Operator"];
-
 static SECTIONS: LazyLock<Vec<Section>> =
     LazyLock::new(|| sections(include_str!("../../../docs/problems.md")));
 
@@ -40,51 +38,24 @@ pub(crate) fn section(code: &str) -> Option<&'static Section> {
 }
 
 fn sections(document: &str) -> Vec<Section> {
-    document
-        .split("\n## ")
-        .skip(1)
-        .map(|text| {
-            let (title, body) = text.split_once('\n').unwrap_or((text, ""));
-            let paragraphs = body.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
-            Section {
-                title: title.trim().trim_matches('`').to_owned(),
-                paragraphs: paragraphs.flat_map(paragraph_lines).collect(),
-            }
-        })
-        .collect()
+    document.split("\n## ").skip(1).map(section_of).collect()
 }
 
-/// A line that begins with a lead word begins a paragraph, also without a blank line before it.
-fn paragraph_lines(text: &str) -> Vec<Paragraph> {
-    let mut texts: Vec<String> = Vec::new();
-    for line in text.lines() {
-        let begins = LEADS.iter().any(|lead| lead_of(line).is_some_and(|(found, _)| found == *lead));
-        match texts.last_mut() {
-            Some(last) if !begins => {
-                last.push(' ');
-                last.push_str(line.trim());
-            }
-            _ => texts.push(line.trim().to_owned()),
-        }
-    }
-    texts.iter().map(|text| paragraph(text)).collect()
-}
-
-fn lead_of(line: &str) -> Option<(&str, &str)> {
-    let line = line.trim_start_matches("- ").trim_start_matches("**");
-    let (lead, rest) = line.split_once(['.', ':'])?;
-    LEADS.contains(&lead).then(|| (lead, rest.trim_start_matches("**").trim_start()))
+fn section_of(text: &str) -> Section {
+    let mut blocks = text.split("\n\n").map(str::trim);
+    let title = blocks.next().unwrap_or_default().to_owned();
+    Section { title, paragraphs: blocks.map(paragraph).collect() }
 }
 
 fn paragraph(text: &str) -> Paragraph {
-    let (lead, rest) = lead_of(text).map_or((None, text), |(lead, rest)| (Some(lead.to_owned()), rest));
+    let (lead, rest) = text.split_once(". ").unwrap_or(("", text));
     let runs = rest
         .split('`')
         .enumerate()
         .filter(|(_, text)| !text.is_empty())
         .map(|(index, text)| Run { text: text.to_owned(), code: index % 2 == 1 })
         .collect();
-    Paragraph { lead, runs }
+    Paragraph { lead: lead.to_owned(), runs }
 }
 
 #[cfg(test)]
@@ -92,14 +63,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_is_found_by_its_code_with_leads_and_code_runs() {
-        let found = sections(
-            "# Problems\n\nIntro.\n\n## some-code\n\nMeaning. A `thing` broke.\nCaller. Wait.\n\n## other\n",
-        );
-        assert_eq!(found.len(), 2);
-        assert_eq!(found[0].title, "some-code");
-        assert_eq!(found[0].paragraphs.len(), 2);
-        assert_eq!(found[0].paragraphs[0].lead.as_deref(), Some("Meaning"));
-        assert!(found[0].paragraphs[0].runs[1].code);
+    fn every_section_says_what_it_means_and_what_caller_and_operator_do() {
+        for Section { title, paragraphs } in SECTIONS.iter() {
+            let leads: Vec<&str> = paragraphs.iter().map(|paragraph| paragraph.lead.as_str()).collect();
+            assert_eq!(leads, ["Meaning", "Caller", "Operator"], "{title}");
+            assert!(paragraphs.iter().all(|paragraph| !paragraph.runs.is_empty()), "{title}");
+        }
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let found =
+            sections("# Problems\n\nIntro.\n\n## some-code\n\nMeaning. A `thing`\nbroke.\n\n## other\n");
+        assert_eq!((found[0].title.as_str(), found[1].title.as_str()), ("some-code", "other"));
+        let runs = &found[0].paragraphs[0].runs;
+        let runs: Vec<(&str, bool)> = runs.iter().map(|run| (run.text.as_str(), run.code)).collect();
+        assert_eq!(runs, [("A ", false), ("thing", true), ("\nbroke.", false)]);
     }
 }

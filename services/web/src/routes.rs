@@ -19,7 +19,7 @@ fn public_pages(config: &mut ServiceConfig) {
         .service(web::resource("/problems/{code}").get(pages::problem::show));
 }
 
-/// For who is signed in; lists and tickets need `TICKETS_READ`, forms `TICKETS_WRITE`.
+/// For who is signed in and has `WEB`; lists and tickets need `TICKETS_READ`, forms `TICKETS_WRITE`. Everybody may leave.
 fn signed_in_pages(config: &mut ServiceConfig) {
     config
         .service(web::resource("/").get(pages::home::show))
@@ -29,6 +29,7 @@ fn signed_in_pages(config: &mut ServiceConfig) {
         )
         .service(web::resource("/tickets/new").get(pages::tickets::create::show))
         .service(web::resource("/tickets/{id}").get(pages::tickets::show::show))
+        .service(web::resource("/tickets/{id}/cancel").get(pages::tickets::cancel::show))
         .service(web::resource("/tickets/{id}/state").post(pages::tickets::change::submit_state))
         .service(web::resource("/tickets/{id}/comments").post(pages::tickets::change::submit_comment));
 }

@@ -1,20 +1,20 @@
-//! What states, priorities and events are called on a page, and which icon stands beside the words.
+//! Icons and styles of states and priorities beside the words `domain` has for them; what events and moves are called.
 
 use domain::ticket::{TicketEventKind, TicketPriority, TicketSource, TicketState};
 
 /// Label, icon and style of a value; the label alone says everything.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Words {
     /// Names the style, such as `on_hold`.
     pub(crate) key: &'static str,
     /// Names the icon in `templates/icons.html`.
     pub(crate) icon: &'static str,
     /// What a reader sees.
-    pub(crate) label: &'static str,
+    pub(crate) label: String,
 }
 
-const fn words(key: &'static str, icon: &'static str, label: &'static str) -> Words {
-    Words { key, icon, label }
+fn words(key: &'static str, icon: &'static str, label: impl Into<String>) -> Words {
+    Words { key, icon, label: label.into() }
 }
 
 /// A value a page shows in words.
@@ -25,24 +25,26 @@ pub(crate) trait Worded: Copy {
 
 impl Worded for TicketState {
     fn words(self) -> Words {
-        match self {
-            Self::New => words("new", "state-new", "New"),
-            Self::Open => words("open", "state-open", "Open"),
-            Self::OnHold => words("on_hold", "state-on_hold", "On hold"),
-            Self::Resolved => words("resolved", "state-resolved", "Resolved"),
-            Self::Closed => words("closed", "state-closed", "Closed"),
-            Self::Cancelled => words("cancelled", "state-cancelled", "Cancelled"),
-        }
+        let (key, icon) = match self {
+            Self::New => ("new", "state-new"),
+            Self::Open => ("open", "state-open"),
+            Self::OnHold => ("on_hold", "state-on_hold"),
+            Self::Resolved => ("resolved", "state-resolved"),
+            Self::Closed => ("closed", "state-closed"),
+            Self::Cancelled => ("cancelled", "state-cancelled"),
+        };
+        words(key, icon, self.caption())
     }
 }
 
 impl Worded for TicketPriority {
     fn words(self) -> Words {
-        match self {
-            Self::Low => words("low", "priority-low", "Low"),
-            Self::Medium => words("medium", "priority-medium", "Medium"),
-            Self::High => words("high", "priority-high", "High"),
-        }
+        let (key, icon) = match self {
+            Self::Low => ("low", "priority-low"),
+            Self::Medium => ("medium", "priority-medium"),
+            Self::High => ("high", "priority-high"),
+        };
+        words(key, icon, self.caption())
     }
 }
 
@@ -68,7 +70,7 @@ impl Worded for TicketEventKind {
     }
 }
 
-/// A button that moves a ticket.
+/// A button that moves a ticket, or the link to the page that asks first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     /// Where the ticket goes.
@@ -77,6 +79,8 @@ pub(crate) struct Step {
     pub(crate) label: &'static str,
     /// How the button looks, beside `button`.
     pub(crate) class: &'static str,
+    /// Whether the reader is asked first, because nothing leads back.
+    pub(crate) asks: bool,
 }
 
 impl Step {
@@ -93,6 +97,6 @@ impl Step {
             (_, TicketState::Cancelled) => ("Cancel ticket", " is-grave"),
             (_, TicketState::New) => ("Make new again", ""),
         };
-        Self { to, label, class }
+        Self { to, label, class, asks: to == TicketState::Cancelled }
     }
 }

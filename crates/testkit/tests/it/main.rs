@@ -1,6 +1,8 @@
 //! What the tests of every crate stand on, tested itself.
 #![cfg(test)]
 
+mod process;
+
 use std::time::Duration;
 
 use domain::Capability;
@@ -8,17 +10,14 @@ use testkit::{ChaosProxy, Database, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-async fn count(db: &Database, table: &str) -> i64 {
-    let sql = format!("select count(*) from {table}");
-    db.admin().await.query_one(&sql, &[]).await.unwrap().get(0)
-}
+const CLIENTS: &str = "select count(*) from client";
 
 #[tokio::test]
 async fn every_test_has_a_database_of_its_own() {
     let (one, two) = tokio::join!(Database::create(), Database::create());
     one.client("ACME").await;
     assert_ne!(one.name(), two.name());
-    assert_eq!((count(&one, "client").await, count(&two, "client").await), (1, 0));
+    assert_eq!((one.count(CLIENTS).await, two.count(CLIENTS).await), (1, 0));
 }
 
 #[tokio::test]
@@ -78,6 +77,36 @@ async fn waiting_returns_what_was_waited_for() {
 #[should_panic(expected = "for what never comes")]
 async fn waiting_ends() {
     wait_until("what never comes", Duration::from_millis(50), || async { None::<()> }).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "last seen: at step 2 of 3")]
+async fn waiting_in_vain_reports_the_last_state() {
+    let mut step = 0;
+    wait_until("the third step", Duration::from_millis(50), async || {
+        step = 2.min(step + 1);
+        Err::<(), _>(format!("at step {step} of 3"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_counted_and_waited_for() {
+    let db = Database::create().await;
+    let (_, ()) = tokio::join!(db.client("ACME"), db.wait_for_count(CLIENTS, 1));
+    assert_eq!(db.count(CLIENTS).await, 1);
+}
+
+#[test]
+fn settings_are_added_and_replaced() {
+    let env =
+        testkit::env_with(testkit::process_env(), &[("HTTP__BIND", "127.0.0.1:7"), ("MAIL__PORT", "25")]);
+    let values = |key: &str| -> Vec<&str> {
+        env.iter().filter(|(known, _)| known == key).map(|(_, value)| value.as_str()).collect()
+    };
+    assert_eq!(values("YOUTILITY_HTTP__BIND"), ["127.0.0.1:7"]);
+    assert_eq!(values("YOUTILITY_MAIL__PORT"), ["25"]);
+    assert_eq!(values("YOUTILITY_PROCESS__DRAIN_DELAY_MS"), ["0"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Answers on their way back.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
@@ -46,14 +49,14 @@ async fn every_answer_carries_the_security_headers() {
     let world = World::signed_in("t").await;
     world.web.stop().await;
     let page = world.get("/assets/x.css").header("accept", "text/html").send().await.unwrap();
-    assert_eq!(page.status(), 502);
+    assert_eq!(page.status(), 503);
     assert_eq!(header(&page, "content-type"), Some("text/html; charset=utf-8"));
     let redirect = world.get("/tickets").send().await.unwrap();
     let not_found = world.get("/internal/x").send().await.unwrap();
     let upgrade = world.get("/login").header("upgrade", "websocket").send().await.unwrap();
     let large = world.post("/login").body("x".repeat(1_100_000)).send().await.unwrap();
     for (answer, status) in
-        [(&page, 502), (&redirect, 303), (&not_found, 404), (&upgrade, 400), (&large, 413)]
+        [(&page, 503), (&redirect, 303), (&not_found, 404), (&upgrade, 400), (&large, 413)]
     {
         assert_eq!(answer.status(), status);
         for name in [
@@ -144,7 +147,36 @@ async fn an_upstream_that_is_away_breaks_or_sleeps_is_said_to() {
     assert_eq!(problem(ask("/tickets/never").await.unwrap()).await, "504 upstream-timeout");
     assert_eq!(problem(ask("/tickets/broken").await.unwrap()).await, "502 upstream-failed");
     world.health.stop().await;
-    assert_eq!(problem(ask("/health/").await.unwrap()).await, "502 upstream-failed");
+    let away = ask("/health/").await.unwrap();
+    assert!(away.headers().contains_key("retry-after"));
+    assert_eq!(problem(away).await, "503 upstream-unavailable");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_does_not_keep_its_place() {
+    let world = World::with(|settings| {
+        settings.limits.upstream_requests_max = 1;
+        settings.limits.answer_silence_ms = 2000;
+    })
+    .await;
+    world.auth.sign_in("t");
+    let mut reader = TcpStream::connect(world.address()).unwrap();
+    let request = "GET /tickets/pieces/100000000 HTTP/1.1\r\nHost: y\r\nAuthorization: Bearer t\r\n\r\n";
+    reader.write_all(request.as_bytes()).unwrap();
+    reader.set_read_timeout(Some(SOON)).unwrap();
+    let mut begun = [0; 12];
+    reader.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    let busy = world.get("/login").send().await.unwrap();
+    assert_eq!(problem(busy).await, "503 upstream-busy");
+    testkit::wait_until("the place to be free again", SOON, || async {
+        let answer = world.get("/login").send().await.unwrap();
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+    let mut answer = Vec::new();
+    drop(reader.read_to_end(&mut answer));
+    assert!(!answer.ends_with(b"0\r\n\r\n"), "half an answer must not look like a whole one");
 }
 
 #[tokio::test]

@@ -79,6 +79,51 @@ async fn a_body_in_chunks_that_is_refused_or_stalls_does_not_hold_its_connection
 }
 
 #[tokio::test]
+async fn a_guest_that_sends_slowly_takes_no_place() {
+    let world = World::with(|settings| settings.limits.upstream_requests_max = 1).await;
+    let mut slow = TcpStream::connect(world.address()).unwrap();
+    let head = "POST /api/v1/session HTTP/1.1\r\nHost: y\r\nContent-Type: application/json\r\n";
+    slow.write_all(format!("{head}Transfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n").as_bytes()).unwrap();
+    for _ in 0..20 {
+        assert_eq!(world.get("/api/v1/session").send().await.unwrap().status(), 200);
+    }
+    slow.write_all(b"1\r\n}\r\n0\r\n\r\n").unwrap();
+    slow.set_read_timeout(Some(SOON)).unwrap();
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn a_guest_sends_a_small_body() {
+    let world = World::with(|settings| settings.limits.guest_body_bytes_max = 1000).await;
+    let sign_in = |bytes: usize| {
+        let request = world.post("/api/v1/session").header("content-type", "application/json");
+        request.body("x".repeat(bytes)).send()
+    };
+    assert_eq!(received(sign_in(1000).await.unwrap()).await.body.len(), 1000);
+    assert_eq!(problem(sign_in(1001).await.unwrap()).await, "413 body-too-large");
+    world.auth.sign_in("t");
+    let signed_in = world.post("/tickets").bearer_auth("t").body("x".repeat(100_000)).send().await.unwrap();
+    assert_eq!(received(signed_in).await.body.len(), 100_000);
+}
+
+#[tokio::test]
+async fn a_body_that_finds_no_memory_is_refused_and_one_that_left_gives_it_back() {
+    let world = World::with(|settings| settings.limits.body_memory_bytes_max = 1000).await;
+    let sign_in = |bytes: usize| {
+        let request = world.post("/api/v1/session").header("content-type", "application/json");
+        request.body("x".repeat(bytes)).send()
+    };
+    let busy = sign_in(1001).await.unwrap();
+    assert!(busy.headers().contains_key("retry-after"));
+    assert_eq!(problem(busy).await, "503 gateway-busy");
+    for _ in 0..3 {
+        assert_eq!(sign_in(1000).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_is_no_end_of_a_body() {
     let world = World::signed_in("t").await;
     let address = world.address();

@@ -1,6 +1,6 @@
 //! Which request may pass, and where it goes.
 
-use crate::world::{World, header, problem, received, status};
+use crate::world::{CSRF_SECRET, World, header, problem, received, status};
 
 #[tokio::test]
 async fn each_path_goes_to_its_upstream() {
@@ -49,6 +49,39 @@ async fn some_paths_are_for_some_networks_only() {
 }
 
 #[tokio::test]
+async fn who_comes_through_an_unknown_proxy_is_in_no_network() {
+    let world = World::start().await;
+    for header in ["x-forwarded-for", "x-real-ip", "forwarded"] {
+        let ask = |path: &str| world.get(path).header(header, "127.0.0.1").send();
+        assert_eq!(problem(ask("/health/detailed/").await.unwrap()).await, "404 not-found", "{header}");
+        assert_eq!(received(ask("/health/").await.unwrap()).await.upstream, "health");
+    }
+}
+
+#[test]
+fn production_demands_to_know_what_stands_in_front() {
+    let complaint = |none_in_front: &str, networks: &str, environment: &str| {
+        let pairs = [
+            ("CSRF__SECRET", CSRF_SECRET),
+            ("TRUST__INTERNAL_KEY", testkit::INTERNAL_KEY),
+            ("TRUSTED_PROXIES__NONE_IN_FRONT", none_in_front),
+            ("TRUSTED_PROXIES__NETWORKS", networks),
+            ("PROCESS__ENVIRONMENT", environment),
+        ];
+        let pairs = pairs.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned()));
+        let loaded = service::load_settings::<gateway::Settings>(&gateway::about(), &[], pairs);
+        loaded.err().map(|mistakes| mistakes.to_string())
+    };
+    assert!(complaint("false", "", "production").unwrap().starts_with("trusted_proxies.networks"));
+    assert!(
+        complaint("true", "10.0.0.0/8", "production").unwrap().starts_with("trusted_proxies.none_in_front")
+    );
+    assert_eq!(complaint("true", "", "production"), None);
+    assert_eq!(complaint("false", "10.0.0.0/8", "production"), None);
+    assert_eq!(complaint("false", "", "development"), None);
+}
+
+#[tokio::test]
 async fn targets_that_two_servers_would_read_differently_are_refused() {
     let world = World::start().await;
     for target in [
@@ -60,6 +93,8 @@ async fn targets_that_two_servers_would_read_differently_are_refused() {
         "/assets\\tickets",
         "/assets/%00",
         "/assets/%252e%252e/tickets",
+        "/health/%64etailed/",
+        "/%6cogin",
         "/assets/%c0%ae%c0%ae/tickets",
         "//assets/x",
         "/assets//x",

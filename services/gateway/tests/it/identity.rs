@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use testkit::wait_until;
 
+use crate::upstream::UNANSWERED;
 use crate::world::{SOON, World, problem, received};
 
 const FORGED: &str = "x-youtility-identity";
@@ -73,9 +74,71 @@ async fn an_unknown_token_is_nobody() {
 async fn public_routes_ask_nobody() {
     let world = World::start().await;
     world.auth.sign_in("t");
-    let received = received(world.get("/login").bearer_auth("t").send().await.unwrap()).await;
+    let received = received(world.get("/problems/x").bearer_auth("t").send().await.unwrap()).await;
     assert_eq!(received.header("x-youtility-identity"), None);
     assert_eq!(world.auth.questions(), 0);
+}
+
+#[tokio::test]
+async fn the_sign_in_page_knows_who_signs_in_again() {
+    let world = World::start().await;
+    world.auth.sign_in("t");
+    let answer = world.get("/login").header("cookie", "__Host-session=t").send().await.unwrap();
+    assert!(received(answer).await.header("x-youtility-identity").is_some());
+}
+
+#[tokio::test]
+async fn who_takes_all_places_of_auth_keeps_nobody_from_being_recognised() {
+    let world = World::with(|settings| {
+        settings.limits.upstream_requests_max = 1;
+    })
+    .await;
+    world.auth.sign_in("t");
+    let holding = async {
+        loop {
+            drop(world.get("/api/v1/session/never").send().await);
+        }
+    };
+    let held = wait_until("the place to be taken", SOON, || async {
+        (world.get("/api/v1/session").send().await.unwrap().status() == 503).then_some(())
+    });
+    let recognised = async {
+        held.await;
+        world.get("/tickets").bearer_auth("t").send().await.unwrap().status()
+    };
+    tokio::select! {
+        () = holding => panic!("nothing ends the loop"),
+        status = recognised => assert_eq!(status, 200),
+    }
+}
+
+#[tokio::test]
+async fn no_more_questions_are_under_way_than_may_be() {
+    let world = World::with(|settings| {
+        settings.identity.requests_max = 1;
+        settings.identity.cache_ms = 0;
+    })
+    .await;
+    world.auth.sign_in("t");
+    let ask = |token: &str| world.get("/tickets").bearer_auth(token).send();
+    let refused = wait_until("the question to be under way", SOON, || async {
+        let answer = ask("t").await.unwrap();
+        (answer.status() != 200).then_some(answer)
+    });
+    let asking = async {
+        loop {
+            drop(ask(UNANSWERED).await);
+        }
+    };
+    let refused = tokio::select! {
+        () = asking => panic!("nothing ends the loop"),
+        refused = refused => refused,
+    };
+    assert_eq!(problem(refused).await, "503 auth-unavailable");
+    wait_until("the place to be free again", SOON, || async {
+        (ask("t").await.unwrap().status() == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -91,11 +154,16 @@ async fn a_revocation_ends_a_kept_identity() {
 
 #[tokio::test]
 async fn nothing_is_kept_while_auth_does_not_tell_about_ended_sessions() {
-    let world = World::with(|settings| settings.identity.silence_ms = 1).await;
-    world.auth.sign_in("t");
-    for question in 1..=3 {
+    let world = World::signed_in("t").await;
+    world.auth.fall_silent();
+    let questions = || async {
+        let before = world.auth.questions();
         assert_eq!(world.get("/tickets").bearer_auth("t").send().await.unwrap().status(), 200);
-        assert_eq!(world.auth.questions(), question);
+        world.auth.questions() - before
+    };
+    wait_until("the silence to be noticed", SOON, || async { (questions().await == 1).then_some(()) }).await;
+    for _ in 0..3 {
+        assert_eq!(questions().await, 1);
     }
     world.auth.revoke_silently("t");
     assert_eq!(world.get("/api/v1/tickets").bearer_auth("t").send().await.unwrap().status(), 401);

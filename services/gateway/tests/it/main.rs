@@ -8,6 +8,7 @@ mod csrf;
 mod door;
 mod identity;
 mod process;
+mod rates;
 mod replicas;
 mod upstream;
 mod world;

@@ -35,6 +35,9 @@ impl Received {
     }
 }
 
+/// The token auth never answers about.
+pub(crate) const UNANSWERED: &str = "unanswered";
+
 /// A running server.
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
@@ -178,11 +181,17 @@ pub(crate) struct Auth {
     sessions: Arc<Mutex<BTreeMap<String, SessionId>>>,
     revocations: broadcast::Sender<SessionId>,
     questions: Arc<AtomicUsize>,
+    is_silent: Arc<AtomicBool>,
 }
 
 impl Auth {
     pub(crate) fn new() -> Self {
-        Self { sessions: Arc::default(), revocations: broadcast::channel(16).0, questions: Arc::default() }
+        Self {
+            sessions: Arc::default(),
+            revocations: broadcast::channel(16).0,
+            questions: Arc::default(),
+            is_silent: Arc::default(),
+        }
     }
 
     /// Starts a replica.
@@ -192,6 +201,7 @@ impl Auth {
             config
                 .app_data(web::Data::new(auth.clone()))
                 .service(web::resource("/internal/identity").route(web::post().to(exchange)))
+                .service(web::resource("/api/v1/session/never").to(never))
                 .service(web::resource("/internal/revocations").route(web::get().to(revocations)))
                 .default_service(web::to(|request, body| async move { echo("auth", &request, &body) }));
         })
@@ -213,6 +223,11 @@ impl Auth {
     /// Ends a session and says nothing.
     pub(crate) fn revoke_silently(&self, token: &str) {
         self.sessions.lock().unwrap().remove(token).unwrap();
+    }
+
+    /// Says nothing more about sessions, and does not even beat.
+    pub(crate) fn fall_silent(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
     }
 
     /// How often the gateway asked who somebody is.
@@ -237,6 +252,9 @@ async fn exchange(request: HttpRequest, body: Bytes, auth: web::Data<Auth>) -> H
         return refuse("internal-only");
     }
     let asked: IdentityRequest = serde_json::from_slice(&body).unwrap();
+    if asked.token == UNANSWERED {
+        return never().await;
+    }
     let Some(session_id) = auth.sessions.lock().unwrap().get(&asked.token).copied() else {
         return refuse("session-ended");
     };
@@ -270,9 +288,9 @@ async fn revocations(request: HttpRequest, auth: web::Data<Auth>) -> HttpRespons
         receiver.recv().await.ok().map(|session| (Revocation { session_id: Some(session) }, receiver))
     });
     let ticks = tokio::time::interval(Duration::from_millis(50));
-    let beats = futures_util::stream::unfold(ticks, |mut ticks| async {
+    let beats = futures_util::stream::unfold((ticks, auth), |(mut ticks, auth)| async {
         ticks.tick().await;
-        Some((Revocation::default(), ticks))
+        (!auth.is_silent.load(Ordering::SeqCst)).then(|| (Revocation::default(), (ticks, auth)))
     });
     let lines = futures_util::stream::select(revoked.boxed_local(), beats.boxed_local()).map(|revocation| {
         Ok::<_, std::io::Error>(Bytes::from(serde_json::to_string(&revocation).unwrap() + "\n"))

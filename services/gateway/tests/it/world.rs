@@ -104,13 +104,15 @@ impl World {
 
 /// The settings of a gateway in front of upstreams.
 pub(crate) fn settings(upstreams: &[(&str, String)]) -> Settings {
-    let mut environment = testkit::trust_env();
+    let mut environment = Vec::new();
     let mut set = |key: String, value: String| environment.push((format!("YOUTILITY_{key}"), value));
     for (key, value) in [
         ("PROCESS__ADMIN_BIND", "127.0.0.1:0"),
         ("PROCESS__DRAIN_DELAY_MS", "0"),
         ("HTTP__BIND", "127.0.0.1:0"),
         ("CSRF__SECRET", CSRF_SECRET),
+        ("TRUST__INTERNAL_KEY", testkit::INTERNAL_KEY),
+        ("TRUSTED_PROXIES__NONE_IN_FRONT", "true"),
         ("IDENTITY__PAUSE_MS", "50"),
         ("IDENTITY__SILENCE_MS", "1000"),
     ] {

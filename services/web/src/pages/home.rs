@@ -1,11 +1,10 @@
 //! `GET /`: where the day begins.
 
-use actix_web::HttpResponse;
-use service::Caller;
-
 use crate::answer;
+use crate::frame::Frame;
+use actix_web::HttpResponse;
 
 /// Leads to the tickets.
-pub(crate) async fn show(_caller: Caller) -> HttpResponse {
+pub(crate) async fn show(_frame: Frame) -> HttpResponse {
     answer::see_other("/tickets")
 }

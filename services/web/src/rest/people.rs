@@ -6,8 +6,8 @@ use api::person::{LookupQuery, PersonChoice};
 use service::extract::Query;
 use service::{Caller, Problem};
 
-use crate::contract;
 use crate::state::Shared;
+use crate::{contract, people};
 
 /// Finds people by what was typed: every word in any order, of one or two letters as the beginning of a word.
 #[utoipa::path(
@@ -22,7 +22,7 @@ pub(crate) async fn lookup(
     query: Query<LookupQuery>,
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
-    let found = app::person::lookup(&state.store, &caller.actor, &query.q, state.lookups.people_max).await?;
+    let found = people::lookup(&state, &caller.actor, &query.q).await?;
     let items = found.iter().map(contract::person).collect();
     Ok(super::answer(Page { items, next: None }))
 }

@@ -3,16 +3,16 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use api::Page;
-use api::ticket::{CommentTicket, CreateTicket, MoveTicket, Ticket, TicketQuery, TicketRow};
+use api::ticket::{CommentTicket, CreateTicket, HistoryQuery, MoveTicket, Ticket, TicketQuery, TicketRow};
 use app::Error;
-use app::ticket::{Comment, Draft, DraftText};
+use app::ticket::{Comment, Draft, DraftText, TicketRead};
 use domain::{Actor, Capability, TicketEventId, TicketId};
 use service::extract::{Json, Path, Query};
 use service::{Caller, Problem};
 
 use super::answer;
 use super::key::IdempotencyKey;
-use crate::pages::tickets::show::read;
+use crate::pages::tickets::show::{read, read_latest};
 use crate::state::Shared;
 use crate::{contract, filter};
 
@@ -54,24 +54,29 @@ pub(crate) async fn create(
     let id = key.0.map_or_else(TicketId::generate, TicketId::from_uuid);
     let draft = draft(id, &body)?;
     let raised = app::ticket::create(&state.store, &caller.actor, &draft, state.clock.now()).await?;
-    let ticket = read(&state, &caller.actor, raised.id).await?;
+    let ticket = read_latest(&state, &caller.actor, raised.id).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, format!("/api/v1/tickets/{}", raised.id)))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(ticket))
 }
 
-/// Reads a ticket with its history.
+/// Reads a ticket with the latest of its history; pass `history_before` as `before` for what came earlier.
 #[utoipa::path(
     get, path = "/api/v1/tickets/{id}", tag = "tickets",
-    params(("id" = String, Path, description = "The ticket's id")),
+    params(("id" = String, Path, description = "The ticket's id"), HistoryQuery),
     responses(
         (status = 200, description = "The ticket", body = Ticket),
         (status = "default", description = "A problem", body = api::Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn get(caller: Caller, id: Path<TicketId>, state: Shared) -> Result<HttpResponse, Problem> {
-    Ok(answer(read(&state, &caller.actor, *id).await?))
+pub(crate) async fn get(
+    caller: Caller,
+    id: Path<TicketId>,
+    query: Query<HistoryQuery>,
+    state: Shared,
+) -> Result<HttpResponse, Problem> {
+    Ok(answer(read(&state, &caller.actor, *id, *query).await?))
 }
 
 /// Moves a ticket to another state; refused when it changed since it was read.
@@ -90,9 +95,9 @@ pub(crate) async fn move_to(
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
     require_write_and_read(&caller.actor)?;
-    let read_version = (*id, body.version);
-    app::ticket::move_to(&state.store, &caller.actor, read_version, body.state, state.clock.now()).await?;
-    Ok(answer(read(&state, &caller.actor, *id).await?))
+    let read = TicketRead { id: *id, version: body.version };
+    app::ticket::move_to(&state.store, &caller.actor, read, body.state, state.clock.now()).await?;
+    Ok(answer(read_latest(&state, &caller.actor, *id).await?))
 }
 
 /// Adds a comment. Repeated with the same `Idempotency-Key` it is said once.
@@ -118,7 +123,7 @@ pub(crate) async fn comment(
     let event_id = key.0.map_or_else(TicketEventId::generate, TicketEventId::from_uuid);
     let comment = Comment::parse(event_id, &body.text)?;
     app::ticket::comment(&state.store, &caller.actor, *id, &comment, state.clock.now()).await?;
-    Ok(answer(read(&state, &caller.actor, *id).await?))
+    Ok(answer(read_latest(&state, &caller.actor, *id).await?))
 }
 
 /// Refuses before anything is written somebody who may not read the answer.

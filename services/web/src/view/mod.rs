@@ -15,7 +15,7 @@ pub(crate) use problem::ProblemPage;
 pub(crate) use shell::{Shell, Visitor};
 pub(crate) use ticket_form::{NewTicketPage, TicketForm};
 pub(crate) use ticket_list::{ListFilter, TicketList, TicketListPage};
-pub(crate) use ticket_page::TicketPage;
+pub(crate) use ticket_page::{CancelPage, TicketPage};
 pub(crate) use zone::Zone;
 
 #[cfg(test)]

@@ -97,18 +97,16 @@ impl ListFilter {
             state: text(&query.state),
             priority: text(&query.priority),
             site: text(&query.site),
-            limit: query.limit.unwrap_or(api::page::PAGE_LIMIT_DEFAULT),
+            limit: query.limit.unwrap_or(app::ticket::PAGE_LIMIT_DEFAULT),
             sites,
         }
     }
 
     /// The selects.
     pub(crate) fn choices(&self) -> Vec<FilterChoice> {
-        let states = TicketState::ALL.iter().map(|state| (state.to_string(), state.words().label.to_owned()));
-        let priorities = TicketPriority::ALL
-            .iter()
-            .rev()
-            .map(|priority| (priority.to_string(), priority.words().label.to_owned()));
+        let states = TicketState::ALL.iter().map(|state| (state.to_string(), state.caption()));
+        let priorities =
+            TicketPriority::ALL.iter().rev().map(|priority| (priority.to_string(), priority.caption()));
         let sites = self.sites.iter().map(|site| (site.id.to_string(), site.label.clone()));
         vec![
             choice("state", "State", "Any state", states, &self.state),

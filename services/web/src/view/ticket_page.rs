@@ -1,4 +1,4 @@
-//! One ticket: facts, moves, history, comment form.
+//! One ticket: facts, moves, history, comment form; and the page that asks before it is cancelled.
 
 use api::ticket::Ticket;
 use askama::Template;
@@ -15,6 +15,8 @@ pub(crate) struct TicketPage {
     pub(crate) shell: Shell,
     /// The ticket.
     pub(crate) ticket: Ticket,
+    /// Whether the history stops before its latest entry.
+    pub(crate) is_past: bool,
     /// Whether the heading takes the focus: the button that moved the ticket is gone.
     pub(crate) moved: bool,
     /// What happened to the last request, when it was refused.
@@ -34,6 +36,7 @@ impl TicketPage {
         Self {
             shell,
             ticket,
+            is_past: false,
             moved: false,
             notice: None,
             key,
@@ -48,4 +51,19 @@ impl TicketPage {
     fn steps(&self) -> Vec<Step> {
         self.ticket.next_states.iter().map(|to| Step::between(self.ticket.state, *to)).collect()
     }
+}
+
+/// The page `/tickets/{id}/cancel`.
+#[derive(Template)]
+#[template(path = "tickets/cancel.html")]
+pub(crate) struct CancelPage {
+    /// The frame.
+    pub(crate) shell: Shell,
+    /// The ticket.
+    pub(crate) ticket: Ticket,
+}
+
+impl CancelPage {
+    /// The entry of the navigation this page belongs to.
+    const SECTION: &'static str = "/tickets";
 }

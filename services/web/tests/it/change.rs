@@ -95,6 +95,23 @@ async fn a_comment_sent_twice_is_said_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_not_taken_for_another_comment() {
+    let web = Web::start().await;
+    let (tenant, id) = ticket(&web).await;
+    let key = TicketEventId::generate().to_string();
+    let say = async |text: &str| {
+        let request = web
+            .ask(Method::POST, &format!("/api/v1/tickets/{id}/comments"), Some(&tenant.somebody()))
+            .header("idempotency-key", &key)
+            .json(&json!({"text": text}));
+        harness::json(request.send().await.unwrap()).await
+    };
+    assert_eq!(say("The valve is closed.").await.0, StatusCode::OK);
+    let (status, problem) = say("The valve is open.").await;
+    assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("/problems/ticket-exists")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_comment_stays_in_its_form() {
     let web = Web::start().await;
     let (tenant, id) = ticket(&web).await;
@@ -129,4 +146,53 @@ async fn times_stand_in_the_zone_of_the_client() {
     let (_, page) = web.page(&format!("/tickets/{id}"), &who).await;
     assert!(page.contains("datetime=\"2030-01-31T20:05:00Z\">1 Feb 2030, 01:35</time>"), "{page}");
     assert!(page.contains("Demo data"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_is_asked_first_and_happens_without_scripts() {
+    let web = Web::start().await;
+    let (tenant, id) = ticket(&web).await;
+    let (status, asked) = web.page(&format!("/tickets/{id}/cancel"), &tenant.somebody()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(asked.contains("cannot be undone") && asked.contains("name=\"version\" value=\"1\""), "{asked}");
+    assert_eq!(web.count("select count(*) from ticket where state = 'NEW'").await, 1);
+    let fields = [("csrf_token", "dG9rZW4"), ("version", "1"), ("state", "CANCELLED")];
+    let response = web.submit(&format!("/tickets/{id}/state"), &tenant.somebody(), &fields).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(web.count("select count(*) from ticket where state = 'CANCELLED'").await, 1);
+    let (status, again) = web.page(&format!("/tickets/{id}/cancel"), &tenant.somebody()).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(again.contains("id=\"notice\" role=\"alert\"") && !again.contains("/cancel"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_is_read_from_its_end_a_page_at_a_time() {
+    let web = Web::start().await;
+    let (tenant, id) = ticket(&web).await;
+    let entries = format!(
+        "insert into ticket_event (client_id, id, ticket_id, kind, detail, correlation_id, at)
+         select client_id, gen_random_uuid(), id, 'COMMENTED', 'Remark ' || n || '.', gen_random_uuid(),
+                timestamptz '2030-01-01' + n * interval '1 minute'
+           from ticket, generate_series(1, 120) as n where id = '{id}'"
+    );
+    web.db.admin().await.batch_execute(&entries).await.unwrap();
+    let (mut seen, mut query) = (Vec::new(), String::new());
+    loop {
+        let (_, page) = web.get(&format!("/api/v1/tickets/{id}{query}"), &tenant.somebody()).await;
+        let part = page["history"].as_array().unwrap();
+        assert!(part.len() <= 50, "{}", part.len());
+        seen.splice(0..0, part.iter().map(|event| event["detail"].as_str().unwrap().to_owned()));
+        match page["history_before"].as_u64() {
+            Some(place) => query = format!("?before={place}"),
+            None => break,
+        }
+    }
+    let all: Vec<String> = (1..=120).map(|number| format!("Remark {number}.")).collect();
+    assert_eq!(seen, all);
+    let (_, latest) = web.page(&format!("/tickets/{id}"), &tenant.somebody()).await;
+    assert!(latest.contains("Remark 120.") && !latest.contains("Remark 70."));
+    assert!(latest.contains("?before=70#history") && !latest.contains("Latest entries"));
+    let (_, first) = web.page(&format!("/tickets/{id}?before=20"), &tenant.somebody()).await;
+    assert!(first.contains("Remark 20.") && !first.contains("Remark 21."));
+    assert!(!first.contains("Earlier entries") && first.contains("Latest entries"));
 }

@@ -227,3 +227,15 @@ async fn htmx_is_sent_on_or_gets_the_refused_form_only() {
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(response.headers()["hx-redirect"], format!("/tickets/{key}"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assignee_that_the_database_could_not_read_is_nobody() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let (key, site) = (TicketId::generate().to_string(), tenant.site.to_string());
+    let typed = [("title", "Leak"), ("site_id", &site), ("priority", "LOW"), ("assignee", "a\0b")];
+    let response = web.submit("/tickets", &tenant.somebody(), &form(&key, &typed)).await;
+    let (status, page) = harness::text(response).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("Nobody has this name or code"), "{page}");
+}

@@ -45,14 +45,7 @@ impl Tenant {
 
 /// Settings of web beside those of database and trust.
 pub(crate) fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    let own = [
-        ("PROCESS__ENVIRONMENT", "development"),
-        ("PROCESS__DRAIN_DELAY_MS", "0"),
-        ("PROCESS__ADMIN_BIND", "127.0.0.1:0"),
-        ("HTTP__BIND", "127.0.0.1:0"),
-    ];
-    let all = own.iter().chain(pairs);
-    all.map(|(key, value)| (format!("YOUTILITY_{key}"), (*value).to_owned())).collect()
+    testkit::env_with(testkit::process_env(), pairs)
 }
 
 impl Web {
@@ -118,7 +111,7 @@ impl Web {
 
     /// The number in the only row of a query, as the superuser sees it.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
-        self.db.admin().await.query_one(sql, &[]).await.unwrap().get(0)
+        self.db.count(sql).await
     }
 }
 

@@ -134,3 +134,14 @@ async fn a_hostile_title_stays_text() {
         assert!(!page.contains("<script>") && !page.contains("\" onclick"), "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_and_cursors_that_the_database_could_not_read_are_mistakes_of_the_query() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    // The time of this cursor lies 200,000 years before PostgreSQL's first.
+    let query = "?q=a%00b&after=gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let (status, problem) = web.get(&format!("/api/v1/tickets{query}"), &tenant.somebody()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(pointers(&problem), ["/q", "/after"]);
+}

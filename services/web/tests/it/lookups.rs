@@ -52,3 +52,11 @@ async fn another_tenants_people_and_sites_never_appear() {
     assert_eq!(labels(&sites), ["Site HQ (HQ)"]);
     assert!(!sites.to_string().contains(&other.site.to_string()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_called_by_a_control_character() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let (status, found) = web.get("/api/v1/people/lookup?q=as%00ha", &tenant.somebody()).await;
+    assert_eq!((status, labels(&found)), (StatusCode::OK, Vec::new()));
+}

@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/tickets", Needs::Write),
     ("GET", "/tickets/new", Needs::Write),
     ("GET", "/tickets/{id}", Needs::Read),
+    ("GET", "/tickets/{id}/cancel", Needs::Write),
     ("POST", "/tickets/{id}/state", Needs::Write),
     ("POST", "/tickets/{id}/comments", Needs::Write),
     ("GET", "/api/v1/openapi.json", Needs::Nothing),
@@ -123,6 +124,22 @@ async fn a_missing_capability_is_a_403() {
     }
     assert_eq!(web.count("select count(*) from ticket").await, 1);
     assert_eq!(web.count("select count(*) from ticket_event").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lacks_web_may_use_no_page_and_still_the_api() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let ticket = web.db.ticket(tenant.client, tenant.site).await;
+    let without_web = tenant.with(&[Capability::TicketsRead, Capability::TicketsWrite]);
+    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| *path == "/" || path.starts_with("/tickets"))
+    {
+        let status = try_route(&web, (method, path), ticket, Some(&without_web)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
+    }
+    assert_eq!(web.count("select count(*) from ticket_event").await, 0);
+    let (status, list) = web.get("/api/v1/tickets", &without_web).await;
+    assert_eq!((status, list["items"].as_array().unwrap().len()), (StatusCode::OK, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

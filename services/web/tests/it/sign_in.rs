@@ -1,5 +1,6 @@
 //! Sign-in and sign-out, with the real auth behind.
 
+use api::identity::{IdentityRequest, IdentityResponse};
 use reqwest::{Method, Response, StatusCode};
 use service::Running;
 use testkit::Database;
@@ -29,6 +30,21 @@ impl House {
         Self { web, auth }
     }
 
+    /// What auth answers the gateway about a session's token.
+    async fn identity(&self, token: &str) -> Result<String, StatusCode> {
+        let request = self
+            .web
+            .http
+            .post(format!("http://{}/internal/identity", self.auth.address.unwrap()))
+            .header(api::headers::INTERNAL_KEY, testkit::INTERNAL_KEY)
+            .json(&IdentityRequest { token: token.to_owned() });
+        let response = request.send().await.unwrap();
+        match response.status() {
+            StatusCode::OK => Ok(response.json::<IdentityResponse>().await.unwrap().identity),
+            status => Err(status),
+        }
+    }
+
     async fn sign_in(&self, fields: &[(&str, &str)]) -> Response {
         let request = self.web.ask(Method::POST, "/login", None).header("accept", "text/html");
         urlencoded(request, &fields).send().await.unwrap()
@@ -46,6 +62,30 @@ async fn the_right_password_gives_a_session_and_leads_where_one_wanted_to_go() {
     assert!(
         cookie.starts_with("__Host-session=") && cookie.contains("HttpOnly") && cookie.contains("Secure")
     );
+}
+
+/// The token in the cookie of an answer.
+fn token(response: &Response) -> String {
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    let value = cookie.split(';').next().unwrap();
+    value.strip_prefix("__Host-session=").unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_again_ends_the_session_one_came_with() {
+    let house = House::start().await;
+    let fields = [("login", "asha"), ("password", "correct horse battery")];
+    let earlier = token(&house.sign_in(&fields).await);
+    let identity = house.identity(&earlier).await.unwrap();
+    let again = |password| {
+        let request = house.web.ask(Method::POST, "/login", None).header(api::headers::IDENTITY, &identity);
+        urlencoded(request, &[("login", "asha"), ("password", password)]).send()
+    };
+    assert_eq!(again("wrong-password-x").await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert!(house.identity(&earlier).await.is_ok(), "a refused sign-in ends nothing");
+    let later = token(&again("correct horse battery").await.unwrap());
+    assert_eq!(house.identity(&earlier).await, Err(StatusCode::UNAUTHORIZED));
+    assert!(house.identity(&later).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,9 @@ use app::person::PersonChoice;
 use domain::{Actor, FieldError, PersonId};
 use service::Problem;
 
-use crate::contract;
 use crate::state::State;
 use crate::view::TicketForm;
+use crate::{contract, people};
 
 /// Who is meant.
 pub(crate) enum Assignee {
@@ -70,7 +70,7 @@ pub(crate) async fn resolve(state: &State, actor: &Actor, form: &TicketForm) -> 
     {
         return Ok(Assignee::Person(chosen));
     }
-    let found = app::person::lookup(&state.store, actor, typed, state.lookups.people_max).await?;
+    let found = people::lookup(state, actor, typed).await?;
     Ok(decide(typed, found))
 }
 

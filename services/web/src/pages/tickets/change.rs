@@ -1,7 +1,7 @@
 //! `POST /tickets/{id}/state` and `…/comments`: what the buttons and the comment form of a ticket send.
 
 use actix_web::HttpResponse;
-use app::ticket::Comment;
+use app::ticket::{Comment, TicketRead};
 use domain::ticket::TicketState;
 use domain::{Fault, FaultKind, TicketEventId, TicketId};
 use serde::Deserialize;
@@ -44,16 +44,12 @@ pub(crate) async fn submit_state(
     form: Form<StateForm>,
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
-    let read_version = (*id, form.version);
-    match app::ticket::move_to(&state.store, &frame.actor, read_version, form.state, state.clock.now()).await
-    {
+    let read = TicketRead { id: *id, version: form.version };
+    match app::ticket::move_to(&state.store, &frame.actor, read, form.state, state.clock.now()).await {
         Ok(()) => Ok(answer::see_other(&format!("/tickets/{}", *id))),
         Err(error) if matches!(error.kind(), FaultKind::Stale | FaultKind::Conflict) => {
-            let notice = error.public().into_owned();
-            let status = Problem::from(error).status();
-            let ticket = show::read(&state, &frame.actor, *id).await?;
-            let page = TicketPage { notice: Some(notice), ..TicketPage::plain(frame.shell, ticket) };
-            show::answer(status, &htmx, &page)
+            let ticket = show::read_latest(&state, &frame.actor, *id).await?;
+            show::refuse(error, &htmx, frame.shell, ticket)
         }
         Err(error) => Err(error.into()),
     }
@@ -78,7 +74,7 @@ pub(crate) async fn submit_comment(
         Err(error) if error.kind() == FaultKind::Invalid => {
             let mistakes = Mistakes::of_fields(error.fields());
             let status = Problem::from(error).status();
-            let ticket = show::read(&state, &frame.actor, *id).await?;
+            let ticket = show::read_latest(&state, &frame.actor, *id).await?;
             let CommentForm { key, text: comment, .. } = form.into_inner();
             let page = TicketPage { key, comment, mistakes, ..TicketPage::plain(frame.shell, ticket) };
             show::answer(status, &htmx, &page)

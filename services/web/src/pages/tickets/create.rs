@@ -16,9 +16,7 @@ use crate::{answer, contract};
 
 /// Shows the empty form.
 pub(crate) async fn show(frame: Frame, state: Shared) -> Result<HttpResponse, Problem> {
-    if !frame.actor.may(Capability::TicketsWrite) {
-        return Err(Error::Forbidden(Capability::TicketsWrite).into());
-    }
+    frame.require(Capability::TicketsWrite)?;
     let page = page(&state, frame, TicketForm::blank()).await?;
     answer::page(StatusCode::OK, &page)
 }

@@ -1,6 +1,7 @@
 //! Pages of tickets.
 
 pub(crate) mod assignee;
+pub(crate) mod cancel;
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod list;

@@ -125,6 +125,7 @@ fn ticket() -> Ticket {
             event(TicketEventKind::Moved, Some("Marek Nowak"), "From new to open"),
             event(TicketEventKind::Commented, Some("Marek Nowak"), HOSTILE),
         ],
+        history_before: None,
     }
 }
 
@@ -173,6 +174,9 @@ fn every_view() -> Vec<(&'static str, String)> {
         mistakes: Mistakes::of_fields(&[FieldError::new("/text", "write 1 to 4,000 characters")]),
         ..TicketPage::plain(shell(), ticket())
     };
+    let long = Ticket { history_before: Some(50), ..ticket() };
+    let earlier = TicketPage { is_past: true, ..TicketPage::plain(shell(), long) };
+    let hostile = Ticket { title: HOSTILE.to_owned(), ..ticket() };
     let problem = ProblemPage { shell: nobody(), section: problems::section("ticket-stale").unwrap() };
     vec![
         ("list", list_page(rows(), None).render().unwrap()),
@@ -183,6 +187,8 @@ fn every_view() -> Vec<(&'static str, String)> {
         ("new-refused", refused_form_page().render().unwrap()),
         ("new-region", refused_form_page().as_form().render().unwrap()),
         ("ticket", TicketPage::plain(shell(), ticket()).render().unwrap()),
+        ("ticket-earlier", earlier.render().unwrap()),
+        ("cancel", CancelPage { shell: shell(), ticket: hostile }.render().unwrap()),
         ("ticket-refused", refused.render().unwrap()),
         ("ticket-region", refused.as_ticket().render().unwrap()),
         ("login", login(None).render().unwrap()),
@@ -267,6 +273,18 @@ fn a_refused_form_says_so_first_and_keeps_what_was_typed() {
     assert!(html.contains("aria-describedby=\"title-hint title-mistake\""));
     assert!(html.contains("value=\"asha\""));
     assert!(html.contains("Asha Rao (asha2)"));
+}
+
+#[test]
+fn what_cannot_be_undone_is_a_link_to_a_question() {
+    let ticket = ticket();
+    let (id, html) = (ticket.id, TicketPage::plain(shell(), ticket).render().unwrap());
+    assert!(
+        html.contains(&format!(
+            "<a class=\"button is-grave\" href=\"/tickets/{id}/cancel\">Cancel ticket</a>"
+        ))
+    );
+    assert!(!html.contains("value=\"CANCELLED\""));
 }
 
 #[test]

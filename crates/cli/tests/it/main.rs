@@ -1,0 +1,13 @@
+//! The `youtility` command, run as a person or a migration Job runs it.
+#![cfg(test)]
+
+mod command;
+mod home;
+mod migrate;
+
+use testkit::process::Binary;
+
+/// The command, with nothing in its environment.
+fn youtility() -> Binary {
+    Binary::new(env!("CARGO_BIN_EXE_youtility"))
+}
