@@ -120,26 +120,59 @@ create table audit_event (
 create table audit_event_default partition of audit_event default;
 create index audit_event_at_idx on audit_event (client_id, at desc);
 
--- Creates the partitions of a table for the days from `from_day` on, `days` of them, named <table>_yyyymmdd. A day whose
--- rows already lie in the default partition stays there.
+-- Makes the partition of a day whose rows already lie in the default partition: they move.
+create function move_rows_into_partition(parent text, partition_name text, from_time timestamptz, to_time timestamptz)
+    returns void
+    language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    key_column name := (
+        select attname
+          from pg_partitioned_table
+          join pg_attribute on attrelid = partrelid and attnum = partattrs[0]
+         where partrelid = to_regclass(format('%I', parent)));
+begin
+    execute format('lock table %I in access exclusive mode', parent || '_default');
+    if to_regclass(format('%I', partition_name)) is not null then
+        return; -- another worker was faster
+    end if;
+    execute format('create table %I (like %I including defaults including constraints)', partition_name, parent);
+    execute format('with moved as (delete from %I where %I >= %L and %I < %L returning *)
+                    insert into %I select * from moved',
+                   parent || '_default', key_column, from_time, key_column, to_time, partition_name);
+    execute format('alter table %I attach partition %I for values from (%L) to (%L)',
+                   parent, partition_name, from_time, to_time);
+end
+$$;
+revoke all on function move_rows_into_partition(text, text, timestamptz, timestamptz) from public;
+
+-- Creates the partitions of a table for the days from `from_day` on, `days` of them, named <table>_yyyymmdd.
 create function ensure_daily_partitions(parent text, from_day date, days integer) returns integer
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    day     date;
-    made    integer := 0;
+    day            date;
+    partition_name text;
+    from_time      timestamptz;
+    to_time        timestamptz;
+    made           integer := 0;
 begin
     if parent not in ('audit_event', 'telemetry_reading', 'task_attempt', 'task_history') then
         raise exception 'table % is not partitioned by day', parent using errcode = 'invalid_parameter_value';
     end if;
     for day in select generate_series(from_day, from_day + (days - 1), interval '1 day')::date loop
-        if to_regclass(format('%I', parent || to_char(day, '"_"YYYYMMDD'))) is null then
+        partition_name := parent || to_char(day, '"_"YYYYMMDD');
+        from_time := day::timestamp at time zone 'UTC';
+        to_time := (day + 1)::timestamp at time zone 'UTC';
+        if to_regclass(format('%I', partition_name)) is null then
             begin
                 execute format('create table %I partition of %I for values from (%L) to (%L)',
-                               parent || to_char(day, '"_"YYYYMMDD'), parent,
-                               day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+                               partition_name, parent, from_time, to_time);
                 made := made + 1;
-            exception when check_violation or duplicate_table then
-                null;
+            exception
+                when duplicate_table then
+                    null;
+                when check_violation then
+                    perform move_rows_into_partition(parent, partition_name, from_time, to_time);
+                    made := made + 1;
             end;
         end if;
     end loop;
@@ -149,15 +182,22 @@ $$;
 revoke all on function ensure_daily_partitions(text, date, integer) from public;
 grant execute on function ensure_daily_partitions(text, date, integer) to youtility_worker;
 
--- Drops the partitions of days before `first_kept`: retention without a delete.
+-- Drops the partitions of days before `first_kept`: retention without a delete. Rows that lie in the default partition go
+-- as well. Whoever may call this cannot erase the last days: the audit trail keeps 90, readings as many as devices repeat
+-- messages.
 create function drop_daily_partitions(parent text, first_kept date) returns integer
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
+    days_kept      integer := case parent when 'audit_event' then 90 when 'telemetry_reading' then 31 else 1 end;
+    key_column     name;
     partition_name text;
     dropped        integer := 0;
 begin
     if parent not in ('audit_event', 'telemetry_reading', 'task_attempt', 'task_history') then
         raise exception 'table % is not partitioned by day', parent using errcode = 'invalid_parameter_value';
+    end if;
+    if first_kept > (now() at time zone 'UTC')::date - days_kept then
+        raise exception 'table % keeps % days', parent, days_kept using errcode = 'invalid_parameter_value';
     end if;
     for partition_name in
         select child.relname
@@ -171,6 +211,12 @@ begin
         execute format('drop table %I', partition_name);
         dropped := dropped + 1;
     end loop;
+    select attname into key_column
+      from pg_partitioned_table
+      join pg_attribute on attrelid = partrelid and attnum = partattrs[0]
+     where partrelid = to_regclass(format('%I', parent));
+    execute format('delete from %I where %I < %L',
+                   parent || '_default', key_column, first_kept::timestamp at time zone 'UTC');
     return dropped;
 end
 $$;
@@ -208,9 +254,9 @@ grant select on audit_event to youtility_web;
 create function list_client_ids() returns setof uuid
     language sql stable security definer set search_path = public, pg_temp
     as $$ select client_id from client where state = 'ACTIVE' order by client_id $$;
-alter function list_client_ids() owner to youtility_definer;
 revoke all on function list_client_ids() from public;
 grant execute on function list_client_ids() to youtility_worker;
+alter function list_client_ids() owner to youtility_definer;
 
 -- `LIKE` patterns of the words somebody typed, at most eight; words of one or two letters match word beginnings.
 create function like_patterns(p_query text) returns text[]
@@ -264,6 +310,6 @@ begin
     end if;
 end
 $$;
-alter function lookup_people(text, uuid[], integer) owner to youtility_definer;
 revoke all on function lookup_people(text, uuid[], integer) from public;
 grant execute on function lookup_people(text, uuid[], integer) to youtility_web;
+alter function lookup_people(text, uuid[], integer) owner to youtility_definer;

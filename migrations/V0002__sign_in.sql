@@ -9,6 +9,7 @@ create table credential (
     login_key     text        not null generated always as (lower(login)) stored,
     password_hash text        not null,
     changed_at    timestamptz not null default now(),
+    used_at       timestamptz,
     constraint credential_pkey primary key (client_id, person_id),
     constraint credential_login_key unique (login_key),
     constraint credential_person_fkey foreign key (client_id, person_id) references person (client_id, id),
@@ -67,16 +68,19 @@ create trigger person_disabled after update of enabled on person
     for each row when (old.enabled and not new.enabled)
     execute function revoke_sessions_of_disabled_person();
 
--- Unsettled attempts of one window by login name or by network. Logged: a crash must not forget a lockout.
+-- Unsettled attempts of one window by login name or by network, and the row of those the full window turned away.
+-- Logged: a crash must not forget a lockout.
 create table sign_in_counter (
-    key               text        not null,
-    window_started_at timestamptz not null,
-    attempts          integer     not null,
+    key                text        not null,
+    window_started_at  timestamptz not null,
+    attempts           integer     not null,
+    blocked_attempt_id bigint,
     constraint sign_in_counter_pkey primary key (key),
     constraint sign_in_counter_attempts_check check (attempts >= 0)
 ) with (fillfactor = 70);
 
--- Every attempt, also those of nobody: no tenant.
+-- Every attempt, also those of nobody: no tenant. What a full window turns away is one row that counts, so that nobody
+-- fills the table by trying.
 create table auth_rate_limit_attempts (
     id           bigint      not null generated always as identity,
     attempt_time timestamptz not null default clock_timestamp(),
@@ -84,11 +88,13 @@ create table auth_rate_limit_attempts (
     username     text        not null,
     outcome      text        not null,
     settled_at   timestamptz,
+    times        integer     not null default 1,
+    last_time    timestamptz not null default clock_timestamp(),
     constraint auth_rate_limit_attempts_pkey primary key (id),
     constraint auth_rate_limit_attempts_username_check check (length(username) <= 150),
     constraint auth_rate_limit_attempts_outcome_check
-        check (outcome in ('RESERVED', 'SUCCEEDED', 'FAILED', 'BLOCKED_USERNAME', 'BLOCKED_IP'))
-);
+        check (outcome in ('RESERVED', 'SUCCEEDED', 'FAILED', 'ABANDONED', 'BLOCKED_USERNAME', 'BLOCKED_IP'))
+) with (fillfactor = 90);
 create index auth_rate_limit_attempts_time_idx on auth_rate_limit_attempts (attempt_time);
 create index auth_rate_limit_attempts_username_idx on auth_rate_limit_attempts (username, attempt_time);
 create index auth_rate_limit_attempts_ip_idx on auth_rate_limit_attempts (ip_address, attempt_time);
@@ -107,7 +113,7 @@ end
 $$;
 
 grant select on credential to youtility_definer, youtility_auth;
-grant update (password_hash, changed_at) on credential to youtility_auth;
+grant update (password_hash, used_at) on credential to youtility_auth;
 grant select, delete, update (last_seen_at, idle_expires_at, revoked_at) on session to youtility_definer;
 grant select, insert, update (revoked_at) on session to youtility_auth;
 grant select, insert, update, delete on sign_in_counter, auth_rate_limit_attempts to youtility_definer;
@@ -132,12 +138,14 @@ create function take_sign_in_attempt(p_key text, p_window interval, p_max intege
            set window_started_at = case when counter.window_started_at + p_window <= clock_timestamp()
                                         then clock_timestamp() else counter.window_started_at end,
                attempts = case when counter.window_started_at + p_window <= clock_timestamp()
-                               then 1 else counter.attempts + 1 end
+                               then 1 else counter.attempts + 1 end,
+               blocked_attempt_id = case when counter.window_started_at + p_window > clock_timestamp()
+                                         then counter.blocked_attempt_id end
          where counter.window_started_at + p_window <= clock_timestamp() or counter.attempts < p_max
         returning attempts
     $$;
-alter function take_sign_in_attempt(text, interval, integer) owner to youtility_definer;
 revoke all on function take_sign_in_attempt(text, interval, integer) from public;
+alter function take_sign_in_attempt(text, interval, integer) owner to youtility_definer;
 
 -- Seconds until a key's window ends, at least one.
 create function seconds_until_sign_in_reset(p_key text, p_window interval) returns integer
@@ -145,8 +153,8 @@ create function seconds_until_sign_in_reset(p_key text, p_window interval) retur
         select coalesce((select greatest(1, ceil(extract(epoch from window_started_at + p_window - clock_timestamp())))
                            from sign_in_counter where key = p_key), 1)::integer
     $$;
-alter function seconds_until_sign_in_reset(text, interval) owner to youtility_definer;
 revoke all on function seconds_until_sign_in_reset(text, interval) from public;
+alter function seconds_until_sign_in_reset(text, interval) owner to youtility_definer;
 
 -- Whether a key's window is full, without a lock: a flood of blocked callers must not queue for the counter's row.
 create function is_sign_in_full(p_key text, p_window interval, p_max integer) returns boolean
@@ -156,8 +164,35 @@ create function is_sign_in_full(p_key text, p_window interval, p_max integer) re
                           and attempts >= p_max
                           and window_started_at + p_window > clock_timestamp())
     $$;
-alter function is_sign_in_full(text, interval, integer) owner to youtility_definer;
 revoke all on function is_sign_in_full(text, interval, integer) from public;
+alter function is_sign_in_full(text, interval, integer) owner to youtility_definer;
+
+-- Records that a full window turned somebody away: its first time makes a row, which counts the others.
+create function record_blocked_sign_in(p_key text, p_ip inet, p_username text, p_outcome text) returns bigint
+    language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    row_id bigint;
+begin
+    -- A crash may forget that somebody was blocked, never that somebody tried.
+    perform set_config('synchronous_commit', 'off', true);
+    select blocked_attempt_id into row_id from sign_in_counter where key = p_key;
+    if row_id is null then
+        -- The counter's lock lets one of many make the row.
+        select blocked_attempt_id into row_id from sign_in_counter where key = p_key for update;
+    end if;
+    if row_id is null then
+        insert into auth_rate_limit_attempts (ip_address, username, outcome)
+        values (p_ip, left(p_username, 150), p_outcome)
+        returning id into row_id;
+        update sign_in_counter set blocked_attempt_id = row_id where key = p_key;
+    else
+        update auth_rate_limit_attempts set times = times + 1, last_time = clock_timestamp() where id = row_id;
+    end if;
+    return row_id;
+end
+$$;
+revoke all on function record_blocked_sign_in(text, inet, text, text) from public;
+alter function record_blocked_sign_in(text, inet, text, text) owner to youtility_definer;
 
 -- Reserves one attempt before a password is looked at: the login name first, then the network. Exact under concurrency
 -- and over replicas when each call commits on its own. A blocked call neither counts nor moves the end of the window.
@@ -169,6 +204,7 @@ create function reserve_sign_in_attempt(
 declare
     login_key   text := sign_in_login_key(p_username);
     network_key text := sign_in_network_key(p_ip);
+    full_key    text;
 begin
     -- Looks first and takes then: only callers who still find room queue for the rows.
     if is_sign_in_full(login_key, p_window, p_username_max) then
@@ -181,49 +217,53 @@ begin
         blocked_by := 'IP';
         update sign_in_counter set attempts = greatest(attempts - 1, 0) where key = login_key;
     end if;
-    retry_after_seconds := case blocked_by
-        when 'USERNAME' then seconds_until_sign_in_reset(login_key, p_window)
-        when 'IP' then seconds_until_sign_in_reset(network_key, p_window)
-        else 0 end;
     is_granted := blocked_by is null;
-    if not is_granted then
-        -- A crash may forget that somebody was blocked, never that somebody tried.
-        perform set_config('synchronous_commit', 'off', true);
+    if is_granted then
+        retry_after_seconds := 0;
+        insert into auth_rate_limit_attempts (ip_address, username, outcome)
+        values (p_ip, left(p_username, 150), 'RESERVED')
+        returning id into attempt_id;
+    else
+        full_key := case blocked_by when 'USERNAME' then login_key else network_key end;
+        retry_after_seconds := seconds_until_sign_in_reset(full_key, p_window);
+        attempt_id := record_blocked_sign_in(full_key, p_ip, p_username, 'BLOCKED_' || blocked_by);
     end if;
-    insert into auth_rate_limit_attempts (ip_address, username, outcome)
-    values (p_ip, left(p_username, 150), coalesce('BLOCKED_' || blocked_by, 'RESERVED'))
-    returning id into attempt_id;
 end
 $$;
-alter function reserve_sign_in_attempt(inet, text, interval, integer, integer) owner to youtility_definer;
 revoke all on function reserve_sign_in_attempt(inet, text, interval, integer, integer) from public;
 grant execute on function reserve_sign_in_attempt(inet, text, interval, integer, integer) to youtility_auth;
+alter function reserve_sign_in_attempt(inet, text, interval, integer, integer) owner to youtility_definer;
 
--- Says how a reserved attempt ended. Success forgets the login name's failures and gives the network its one back;
--- repeating it changes nothing.
-create function settle_sign_in_attempt(p_attempt_id bigint, p_succeeded boolean) returns boolean
+-- Says how a reserved attempt ended: SUCCEEDED forgets the login name's failures and gives the network its one back,
+-- ABANDONED (no password was compared) gives both their one back, FAILED stays counted. Repeating it changes nothing.
+create function settle_sign_in_attempt(p_attempt_id bigint, p_outcome text) returns boolean
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     settled auth_rate_limit_attempts;
 begin
     update auth_rate_limit_attempts
-       set outcome = case when p_succeeded then 'SUCCEEDED' else 'FAILED' end, settled_at = clock_timestamp()
+       set outcome = p_outcome, settled_at = clock_timestamp()
      where id = p_attempt_id and outcome = 'RESERVED'
     returning * into settled;
     if not found then
         return false;
     end if;
-    if p_succeeded then
+    if p_outcome = 'SUCCEEDED' then
         delete from sign_in_counter where key = sign_in_login_key(settled.username);
+    elsif p_outcome = 'ABANDONED' then
+        update sign_in_counter set attempts = greatest(attempts - 1, 0)
+         where key = sign_in_login_key(settled.username) and window_started_at <= settled.attempt_time;
+    end if;
+    if p_outcome in ('SUCCEEDED', 'ABANDONED') then
         update sign_in_counter set attempts = greatest(attempts - 1, 0)
          where key = sign_in_network_key(settled.ip_address) and window_started_at <= settled.attempt_time;
     end if;
     return true;
 end
 $$;
-alter function settle_sign_in_attempt(bigint, boolean) owner to youtility_definer;
-revoke all on function settle_sign_in_attempt(bigint, boolean) from public;
-grant execute on function settle_sign_in_attempt(bigint, boolean) to youtility_auth;
+revoke all on function settle_sign_in_attempt(bigint, text) from public;
+grant execute on function settle_sign_in_attempt(bigint, text) to youtility_auth;
+alter function settle_sign_in_attempt(bigint, text) owner to youtility_definer;
 
 -- What a reservation would answer, without counting: for operators and tests.
 create function check_rate_limit(
@@ -248,8 +288,8 @@ begin
         'max_attempts', p_max_attempts,
         'time_window', p_time_window::text,
         'last_attempt', (select greatest(
-            (select max(attempt_time) from auth_rate_limit_attempts where username = p_username),
-            (select max(attempt_time) from auth_rate_limit_attempts where ip_address = p_ip))),
+            (select max(last_time) from auth_rate_limit_attempts where username = p_username),
+            (select max(last_time) from auth_rate_limit_attempts where ip_address = p_ip))),
         'block_reason', block_reason,
         'time_until_reset', case block_reason
             when 'username' then seconds_until_sign_in_reset(sign_in_login_key(p_username), p_time_window)
@@ -257,9 +297,9 @@ begin
             else 0 end);
 end
 $$;
-alter function check_rate_limit(inet, varchar, interval, integer) owner to youtility_definer;
 revoke all on function check_rate_limit(inet, varchar, interval, integer) from public;
 grant execute on function check_rate_limit(inet, varchar, interval, integer) to youtility_auth, youtility_worker;
+alter function check_rate_limit(inet, varchar, interval, integer) owner to youtility_definer;
 
 -- Forgets attempts: of a login name, of a network, or (both null) of everybody. For operators.
 create function reset_sign_in_limits(p_ip inet, p_username text) returns integer
@@ -271,8 +311,8 @@ create function reset_sign_in_limits(p_ip inet, p_username text) returns integer
             returning key)
         select count(*)::integer from gone
     $$;
-alter function reset_sign_in_limits(inet, text) owner to youtility_definer;
 revoke all on function reset_sign_in_limits(inet, text) from public;
+alter function reset_sign_in_limits(inet, text) owner to youtility_definer;
 
 -- The person behind a login name, if the person and the client may sign in.
 create function find_credential(p_login_key text)
@@ -286,9 +326,9 @@ create function find_credential(p_login_key text)
            and client.state = 'ACTIVE'
            and person.enabled
     $$;
-alter function find_credential(text) owner to youtility_definer;
 revoke all on function find_credential(text) from public;
 grant execute on function find_credential(text) to youtility_auth;
+alter function find_credential(text) owner to youtility_definer;
 
 -- Everything an identity says, for the token of a live session, in one round trip. What the person may do is what the
 -- client has and the person was given. The idle limit moves at most once a minute.
@@ -329,9 +369,9 @@ begin
            and client.state = 'ACTIVE';
 end
 $$;
-alter function find_session(bytea, interval) owner to youtility_definer;
 revoke all on function find_session(bytea, interval) from public;
 grant execute on function find_session(bytea, interval) to youtility_auth;
+alter function find_session(bytea, interval) owner to youtility_definer;
 
 -- Removes sessions that ended: expired, or revoked a day ago.
 create function cleanup_expired_sessions() returns json
@@ -347,22 +387,28 @@ begin
                              'total_after', total_before - deleted_count, 'cleanup_time', now());
 end
 $$;
-alter function cleanup_expired_sessions() owner to youtility_definer;
 revoke all on function cleanup_expired_sessions() from public;
 grant execute on function cleanup_expired_sessions() to youtility_worker;
+alter function cleanup_expired_sessions() owner to youtility_definer;
 
--- Removes attempts older than some days and counters nobody touched for as long.
-create function clean_up_sign_in_attempts(p_days integer) returns bigint
+-- Removes at most `p_limit` attempts older than some days, and as many counters nobody touched for as long; answers how
+-- many rows went. Fewer than `p_limit` means that none are left.
+create function clean_up_sign_in_attempts(p_days integer, p_limit integer) returns bigint
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    deleted_count bigint;
+    oldest_kept timestamptz := now() - make_interval(days => p_days);
+    attempts    bigint;
+    counters    bigint;
 begin
-    delete from auth_rate_limit_attempts where attempt_time < now() - make_interval(days => p_days);
-    get diagnostics deleted_count = row_count;
-    delete from sign_in_counter where window_started_at < now() - make_interval(days => p_days);
-    return deleted_count;
+    delete from auth_rate_limit_attempts
+     where id in (select id from auth_rate_limit_attempts where attempt_time < oldest_kept limit p_limit);
+    get diagnostics attempts = row_count;
+    delete from sign_in_counter
+     where key in (select key from sign_in_counter where window_started_at < oldest_kept limit p_limit);
+    get diagnostics counters = row_count;
+    return greatest(attempts, counters);
 end
 $$;
-alter function clean_up_sign_in_attempts(integer) owner to youtility_definer;
-revoke all on function clean_up_sign_in_attempts(integer) from public;
-grant execute on function clean_up_sign_in_attempts(integer) to youtility_worker;
+revoke all on function clean_up_sign_in_attempts(integer, integer) from public;
+grant execute on function clean_up_sign_in_attempts(integer, integer) to youtility_worker;
+alter function clean_up_sign_in_attempts(integer, integer) owner to youtility_definer;

@@ -8,6 +8,7 @@ create table ticket_counter (
     constraint ticket_counter_pkey primary key (client_id)
 );
 
+-- `due_from` restarts the time escalation counts: at an escalation, and when work on the ticket begins again.
 create table ticket (
     client_id        uuid        not null default current_client_id() references client,
     id               uuid        not null,
@@ -25,6 +26,7 @@ create table ticket (
     device_id        uuid,
     escalation_level integer     not null default 0,
     escalated_at     timestamptz,
+    due_from         timestamptz,
     correlation_id   uuid        not null,
     version          bigint      not null default 1,
     created_at       timestamptz not null default now(),
@@ -46,12 +48,13 @@ create index ticket_state_idx on ticket (client_id, state, created_at desc, id d
 create index ticket_site_idx on ticket (client_id, site_id, created_at desc, id desc);
 create index ticket_assignee_idx on ticket (client_id, assignee_id, created_at desc, id desc);
 create index ticket_title_idx on ticket using gin (client_id, (' ' || lower(title)) gin_trgm_ops);
-create index ticket_escalation_idx on ticket (client_id, coalesce(escalated_at, created_at))
+create index ticket_escalation_idx on ticket (client_id, coalesce(due_from, created_at))
     where state in ('NEW', 'OPEN');
 -- One open ticket per rule: a sensor that keeps shouting raises one ticket.
 create unique index ticket_alarm_key on ticket (client_id, alarm_rule_id)
     where alarm_rule_id is not null and state in ('NEW', 'OPEN', 'ON_HOLD');
 
+-- What happened, and who had the ticket at which level afterwards: mail about it goes to them, however late it is sent.
 create table ticket_event (
     client_id      uuid        not null default current_client_id(),
     id             uuid        not null,
@@ -60,11 +63,16 @@ create table ticket_event (
     person_id      uuid,
     detail         text        not null,
     cause_id       uuid,
+    assignee_id    uuid,
+    group_id       uuid,
+    level          integer     not null default 0,
     correlation_id uuid        not null,
     at             timestamptz not null default now(),
     constraint ticket_event_pkey primary key (client_id, id),
     constraint ticket_event_ticket_fkey foreign key (client_id, ticket_id) references ticket (client_id, id),
     constraint ticket_event_person_fkey foreign key (client_id, person_id) references person (client_id, id),
+    constraint ticket_event_assignee_fkey foreign key (client_id, assignee_id) references person (client_id, id),
+    constraint ticket_event_group_fkey foreign key (client_id, group_id) references person_group (client_id, id),
     constraint ticket_event_cause_fkey foreign key (client_id, cause_id) references ticket_event (client_id, id),
     constraint ticket_event_kind_check
         check (kind in ('CREATED', 'MOVED', 'COMMENTED', 'ASSIGNED', 'ESCALATED', 'MAILED')),
@@ -166,6 +174,6 @@ begin
          limit least(p_limit, 101);
 end
 $$;
-alter function search_tickets(text, uuid[], text, text, uuid, timestamptz, uuid, integer) owner to youtility_definer;
 revoke all on function search_tickets(text, uuid[], text, text, uuid, timestamptz, uuid, integer) from public;
 grant execute on function search_tickets(text, uuid[], text, text, uuid, timestamptz, uuid, integer) to youtility_web;
+alter function search_tickets(text, uuid[], text, text, uuid, timestamptz, uuid, integer) owner to youtility_definer;

@@ -144,24 +144,29 @@ create function resolve_devices(p_client_codes text[], p_device_codes text[])
           join client on client.code = wanted.client_code and client.state = 'ACTIVE'
           join device on device.client_id = client.client_id and device.code = wanted.device_code and device.enabled
     $$;
-alter function resolve_devices(text[], text[]) owner to youtility_definer;
 revoke all on function resolve_devices(text[], text[]) from public;
 grant execute on function resolve_devices(text[], text[]) to youtility_bridge;
+alter function resolve_devices(text[], text[]) owner to youtility_definer;
 
--- Removes what is kept for a time only: dead letters and the keys of misdated messages.
-create function clean_up_telemetry(p_days integer) returns bigint
+-- Removes what is kept for a time only, at most `p_limit` each: dead letters and the keys of misdated messages. Answers
+-- how many rows went of which there were most; fewer than `p_limit` means that none are left.
+create function clean_up_telemetry(p_days integer, p_limit integer) returns bigint
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    letters bigint;
-    keys    bigint;
+    oldest_kept timestamptz := now() - make_interval(days => p_days);
+    letters     bigint;
+    keys        bigint;
 begin
-    delete from telemetry_dead_letter where at < now() - make_interval(days => p_days);
+    delete from telemetry_dead_letter
+     where id in (select id from telemetry_dead_letter where at < oldest_kept limit p_limit);
     get diagnostics letters = row_count;
-    delete from telemetry_misdated where received_at < now() - make_interval(days => p_days);
+    delete from telemetry_misdated
+     where (client_id, device_id, message_id) in (
+               select client_id, device_id, message_id from telemetry_misdated where received_at < oldest_kept limit p_limit);
     get diagnostics keys = row_count;
-    return letters + keys;
+    return greatest(letters, keys);
 end
 $$;
-alter function clean_up_telemetry(integer) owner to youtility_definer;
-revoke all on function clean_up_telemetry(integer) from public;
-grant execute on function clean_up_telemetry(integer) to youtility_worker;
+revoke all on function clean_up_telemetry(integer, integer) from public;
+grant execute on function clean_up_telemetry(integer, integer) to youtility_worker;
+alter function clean_up_telemetry(integer, integer) owner to youtility_definer;

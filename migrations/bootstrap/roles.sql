@@ -19,7 +19,10 @@ begin
 end
 $$;
 
--- The owner hands functions over to the definer.
+-- The owner hands functions over to the definer, and inherits its sight of every client: migrations validate foreign
+-- keys over the rows of all and change them. So row-level security binds nobody who works as the owner: that is for
+-- migrations and for seeding from the command line, never for a service.
+alter role youtility_owner inherit;
 grant youtility_definer to youtility_owner;
 
 do $$

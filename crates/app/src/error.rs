@@ -22,8 +22,8 @@ pub enum Error {
     /// Somebody else changed the ticket since it was read.
     #[error("ticket {0} was changed by somebody else")]
     TicketStale(TicketId),
-    /// The id of a new ticket belongs to another one.
-    #[error("ticket {0} exists with another content")]
+    /// The id of a new ticket, or of a comment on one, was used for something else.
+    #[error("the id of ticket {0}, or of a comment on it, was used for something else")]
     TicketExists(TicketId),
     /// The rules do not allow the move.
     #[error("the move is not allowed")]
@@ -81,40 +81,31 @@ impl Fault for Error {
             Self::Forbidden(capability) => format!("This needs the capability {capability}.").into(),
             Self::TicketNotFound(_) => "There is no such ticket.".into(),
             Self::TicketStale(_) => "Somebody else changed the ticket. Read it again, then repeat.".into(),
-            Self::TicketExists(_) => "The key of this request was used for another ticket.".into(),
+            Self::TicketExists(_) => "The key of this request was used for something else.".into(),
             Self::MoveRefused(refused) => refused.public(),
             Self::InvalidTicket(_) | Self::InvalidFilter(_) => "Correct the named fields.".into(),
             Self::SignInLimited { .. } => "Too many attempts. Wait, then try again.".into(),
-            Self::Password(_) => "Something went wrong on our side.".into(),
+            Self::Password(_) => domain::fault::OURS.into(),
         }
     }
 
     fn fields(&self) -> &[FieldError] {
-        match self {
-            Self::Store(error) => error.fields(),
-            Self::InvalidTicket(fields) | Self::InvalidFilter(fields) => fields,
-            Self::Forbidden(_)
-            | Self::TicketNotFound(_)
-            | Self::TicketStale(_)
-            | Self::TicketExists(_)
-            | Self::MoveRefused(_)
-            | Self::SignInLimited { .. }
-            | Self::Password(_) => &[],
+        if let Self::Store(error) = self {
+            error.fields()
+        } else if let Self::InvalidTicket(fields) | Self::InvalidFilter(fields) = self {
+            fields
+        } else {
+            &[]
         }
     }
 
     fn retry_after_seconds(&self) -> Option<u64> {
-        match self {
-            Self::Store(error) => error.retry_after_seconds(),
-            Self::SignInLimited { retry_after_seconds } => Some(*retry_after_seconds),
-            Self::Forbidden(_)
-            | Self::TicketNotFound(_)
-            | Self::TicketStale(_)
-            | Self::TicketExists(_)
-            | Self::MoveRefused(_)
-            | Self::InvalidTicket(_)
-            | Self::InvalidFilter(_)
-            | Self::Password(_) => None,
+        if let Self::Store(error) = self {
+            error.retry_after_seconds()
+        } else if let Self::SignInLimited { retry_after_seconds } = self {
+            Some(*retry_after_seconds)
+        } else {
+            None
         }
     }
 }

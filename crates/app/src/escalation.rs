@@ -65,6 +65,9 @@ fn event_of(actor: &Actor, ticket: &OverdueTicket, at: Timestamp) -> NewTicketEv
         kind: TicketEventKind::Escalated,
         person_id: actor.person_id,
         detail: format!("Escalated from level {from} to {to}: nobody acted in time."),
+        assignee_id: ticket.next_assignee(),
+        group_id: ticket.next_group(),
+        level: to,
         correlation_id: actor.correlation_id,
         at,
     }
@@ -73,11 +76,8 @@ fn event_of(actor: &Actor, ticket: &OverdueTicket, at: Timestamp) -> NewTicketEv
 fn news_of(actor: &Actor, ticket: &OverdueTicket, event_id: TicketEventId) -> News {
     News {
         mail: TicketMail { ticket_id: ticket.id, event_id },
-        people: [ticket.assignee_id, ticket.created_by, ticket.rule_person_id]
-            .into_iter()
-            .flatten()
-            .collect(),
-        group: ticket.rule_group_id.or(ticket.group_id),
+        people: [ticket.next_assignee(), ticket.created_by].into_iter().flatten().collect(),
+        group: ticket.next_group(),
         has_address: ticket.rule_notifies,
         correlation_id: actor.correlation_id,
     }

@@ -33,11 +33,28 @@ pub async fn prepare(store: &Store, actor: &Actor, mail: &TicketMail) -> Result<
         if news.is_mailed {
             return Ok(None);
         }
-        let recipients = tx.ticket_recipients(mail.ticket_id, mail.event_id, RECIPIENTS_MAX).await?;
+        let recipients = tx.ticket_recipients(mail.ticket_id, mail.event_id, RECIPIENTS_MAX + 1).await?;
+        let recipients = cut(recipients, mail);
         let prepared = (!recipients.is_empty()).then_some(PreparedMail { news, recipients });
         Ok::<_, store::Error>(prepared)
     });
     Ok(prepared.await?)
+}
+
+/// The first [`RECIPIENTS_MAX`]; that others are left out is told to operators.
+fn cut(mut recipients: Vec<Recipient>, mail: &TicketMail) -> Vec<Recipient> {
+    let most = usize::try_from(RECIPIENTS_MAX).unwrap_or(usize::MAX);
+    if recipients.len() > most {
+        tracing::warn!(
+            target: "mail",
+            recipients = most,
+            ticket.id = %mail.ticket_id,
+            event.id = %mail.event_id,
+            "an event concerns more people than one mail goes to; the others are not told"
+        );
+        recipients.truncate(most);
+    }
+    recipients
 }
 
 /// Adds to the ticket's history that the mail server took the mail; once per event.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::ticket::NewTicket;
+use domain::ticket::{NewTicket, Ticket};
 use domain::{Actor, ClientId, CorrelationId, GroupId, PersonId, TicketEventId, TicketId};
 use queue::NewTask;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,17 @@ impl News {
             group: ticket.group_id,
             has_address: false,
             correlation_id: ticket.correlation_id,
+        }
+    }
+
+    /// The news that something happened to a ticket: to those who have it after the event.
+    pub(crate) fn of(after: &Ticket, event_id: TicketEventId, correlation_id: CorrelationId) -> Self {
+        Self {
+            mail: TicketMail { ticket_id: after.id, event_id },
+            people: [after.assignee_id, after.created_by].into_iter().flatten().collect(),
+            group: after.group_id,
+            has_address: false,
+            correlation_id,
         }
     }
 

@@ -1,13 +1,14 @@
 //! Signing in and out, and knowing who is signed in.
 //!
-//! The order matters: [`reserve`] before any password is looked at, then [`find_credential`], then [`open_session`] or
-//! [`record_failure`]. A process that dies in between leaves the attempt counted.
+//! The order matters: [`reserve`] before any password is looked at, then [`find_credential`], then [`open_session`],
+//! [`record_failure`], or [`abandon`] when no password was compared. A process that dies in between leaves the attempt
+//! counted.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use domain::sign_in::{AttemptLimit, LoginName};
+use domain::sign_in::{AttemptLimit, AttemptOutcome, LoginName};
 use domain::{Actor, CorrelationId, SessionId, SiteScope};
 use jiff::Timestamp;
 use serde_json::json;
@@ -81,23 +82,38 @@ pub async fn find_credential(store: &Store, login: &LoginName) -> Result<Option<
 /// # Errors
 /// Those of the store.
 pub async fn record_failure(store: &Store, attempt: Attempt) -> Result<(), Error> {
+    settle(store, attempt, AttemptOutcome::Failed).await
+}
+
+/// Gives a counted attempt back: no password was compared.
+///
+/// # Errors
+/// Those of the store.
+pub async fn abandon(store: &Store, attempt: Attempt) -> Result<(), Error> {
+    settle(store, attempt, AttemptOutcome::Abandoned).await
+}
+
+async fn settle(store: &Store, attempt: Attempt, outcome: AttemptOutcome) -> Result<(), Error> {
     store
-        .run_single("settle_failed_sign_in", |tx| async move { tx.settle_failed_sign_in(attempt.id).await })
+        .run_single("settle_sign_in", |tx| async move { tx.settle_sign_in(attempt.id, outcome).await })
         .await?;
     Ok(())
 }
 
 /// Opens a session for a credential whose password was right, and forgets the login name's failures.
 ///
+/// Nothing when the password was changed, or the person or the client stopped, since the credential was read: the
+/// attempt is still open.
+///
 /// # Errors
-/// Those of the store; `stale-version` when the person was disabled in the same moment.
+/// Those of the store.
 pub async fn open_session(
     store: &Store,
     attempt: Attempt,
     credential: &Credential,
     new: &NewSession,
     now: Timestamp,
-) -> Result<LiveSession, Error> {
+) -> Result<Option<LiveSession>, Error> {
     let actor = Actor {
         client_id: credential.client_id,
         person_id: Some(credential.person_id),
@@ -107,15 +123,18 @@ pub async fn open_session(
     };
     let row = &row_of(credential, new, now);
     let opened = store.run_tx(&actor, "open_session", |tx| async move {
+        tx.use_credential(credential, new.new_hash.as_deref(), now).await?;
         tx.insert_session(row).await?;
-        if let Some(hash) = &new.new_hash {
-            tx.set_password_hash(credential.person_id, hash, now).await?;
-        }
         tx.audit(&entry("session_opened", row.id)).await?;
-        tx.settle_succeeded_sign_in(attempt.id).await?;
-        tx.find_session(&new.token_hash, new.idle).await
+        tx.settle_sign_in(attempt.id, AttemptOutcome::Succeeded).await?;
+        let live = tx.find_session(&new.token_hash, new.idle).await?;
+        live.ok_or(store::Error::Stale { statement: "open_session" })
     });
-    opened.await?.ok_or(Error::Store(store::Error::Stale { statement: "open_session" }))
+    match opened.await {
+        Ok(live) => Ok(Some(live)),
+        Err(store::Error::Stale { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Finds the live session of a token and everything its person may do.
@@ -146,20 +165,6 @@ pub async fn sign_out(store: &Store, actor: &Actor, session: SessionId) -> Resul
         })
         .await?;
     Ok(())
-}
-
-/// Ends every session of the actor but one.
-///
-/// # Errors
-/// Those of the store.
-pub async fn sign_out_elsewhere(store: &Store, actor: &Actor, kept: SessionId) -> Result<u64, Error> {
-    let Some(person) = actor.person_id else { return Ok(0) };
-    let ended = store.run_tx(actor, "sign_out_elsewhere", |tx| async move {
-        let ended = tx.revoke_other_sessions(person, Some(kept)).await?;
-        tx.audit(&entry("other_sessions_revoked", kept)).await?;
-        Ok::<u64, store::Error>(ended)
-    });
-    Ok(ended.await?)
 }
 
 fn row_of(credential: &Credential, new: &NewSession, now: Timestamp) -> session::NewSession {

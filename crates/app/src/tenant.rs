@@ -7,7 +7,7 @@ use domain::{Actor, Capability, ClientId, CorrelationId, GroupId, PersonId, Site
 use serde_json::json;
 use store::audit::AuditEntry;
 pub use store::client::Client;
-pub use store::device::{BrokerLogin, NewDevice};
+pub use store::device::NewDevice;
 pub use store::escalation::NewEscalationRule;
 pub use store::person::NewPerson;
 pub use store::site::Site;
@@ -71,8 +71,8 @@ pub struct Foundation {
     pub escalation_rules: Vec<NewEscalationRule>,
 }
 
-/// Founds a client. What is there already stays, except passwords, which become the given ones; answers whether the
-/// client is new.
+/// Founds a client. What is there already stays, except passwords, which become the given ones and end the
+/// sessions of their people; answers whether the client is new.
 ///
 /// # Errors
 /// `already-exists` when a code or a login name is taken, and those of the store.
@@ -103,14 +103,6 @@ pub async fn found(store: &Store, foundation: &Foundation, cause: CorrelationId)
     Ok(founded.await?)
 }
 
-/// How the broker knows the devices of the actor's client.
-///
-/// # Errors
-/// Those of the store.
-pub async fn broker_logins(store: &Store, actor: &Actor) -> Result<Vec<BrokerLogin>, Error> {
-    Ok(store.read(actor, "list_broker_logins", |tx| async move { tx.broker_logins().await }).await?)
-}
-
 async fn add_member(tx: &Tx, member: &Member) -> Result<(), store::Error> {
     let id = member.person.id;
     tx.insert_person(&member.person).await?;
@@ -118,6 +110,7 @@ async fn add_member(tx: &Tx, member: &Member) -> Result<(), store::Error> {
     tx.admit_person(id, member.sites.clone()).await?;
     if let Some(login) = &member.login {
         tx.set_credential(id, &login.name, &login.password_hash).await?;
+        tx.revoke_other_sessions(id, None).await?;
     }
     Ok(())
 }

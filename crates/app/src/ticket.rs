@@ -6,7 +6,7 @@ mod draft;
 mod filter;
 mod read;
 
-pub use change::{Assignment, Comment, assign, comment, move_to};
+pub use change::{Assignment, Comment, TicketRead, assign, comment, move_to};
 pub use create::{Raised, create};
 pub use draft::{Draft, DraftText};
 pub use filter::{Filter, FilterText, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX};

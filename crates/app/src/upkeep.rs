@@ -7,6 +7,9 @@ use store::Store;
 
 use crate::Error;
 
+/// Rows one transaction deletes of each table.
+const ROWS_AT_ONCE: i32 = 10_000;
+
 /// Tables partitioned by day, with the days their rows are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -31,10 +34,11 @@ pub struct Upkeep {
     pub rows_deleted: i64,
 }
 
-/// Creates the partitions of the next `days_ahead` days and removes what is older than its retention.
+/// Creates the partitions of the next `days_ahead` days and removes what is older than its retention. What fails for one
+/// table is left for the next time, and the others are kept all the same.
 ///
 /// # Errors
-/// Those of the store.
+/// The first that was met.
 pub async fn keep_partitions(
     store: &Store,
     retention: &Retention,
@@ -43,35 +47,59 @@ pub async fn keep_partitions(
 ) -> Result<Upkeep, Error> {
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut done = Upkeep::default();
+    let mut first_error = None;
     for (table, days_kept) in [
         ("audit_event", retention.audit_days),
         ("telemetry_reading", retention.telemetry_days),
         ("task_attempt", retention.task_days),
         ("task_history", retention.task_days),
     ] {
-        let first_kept = days_before(today, days_kept);
-        let (created, dropped) = store
-            .run_system("keep_partitions", |tx| async move {
-                let created = tx.ensure_partitions(table, today, i32::from(days_ahead)).await?;
-                let dropped = tx.drop_partitions(table, first_kept).await?;
-                Ok::<_, store::Error>((created, dropped))
-            })
-            .await?;
-        done.partitions_created += created;
-        done.partitions_dropped += dropped;
+        match ensure(store, table, today, days_ahead).await {
+            Ok(created) => done.partitions_created += created,
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+        match drop_before(store, table, days_before(today, days_kept)).await {
+            Ok(dropped) => done.partitions_dropped += dropped,
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
     }
-    let days = i32::from(retention.attempt_days);
-    done.rows_deleted = store
-        .run_system("clean_up_attempts", |tx| async move {
-            Ok::<_, store::Error>(
-                tx.clean_up_sign_in_attempts(days).await? + tx.clean_up_telemetry(days).await?,
-            )
-        })
-        .await?;
-    Ok(done)
+    match delete_old_rows(store, i32::from(retention.attempt_days)).await {
+        Ok(deleted) => done.rows_deleted = deleted,
+        Err(error) => first_error = first_error.or(Some(error)),
+    }
+    first_error.map_or(Ok(done), |error| Err(error.into()))
 }
 
-/// Removes sessions that ended; answers with the counts operators know.
+async fn ensure(store: &Store, table: &'static str, today: Date, days: u16) -> Result<i32, store::Error> {
+    let days = i32::from(days);
+    store
+        .run_system("ensure_partitions", |tx| async move { tx.ensure_partitions(table, today, days).await })
+        .await
+}
+
+async fn drop_before(store: &Store, table: &'static str, first_kept: Date) -> Result<i32, store::Error> {
+    store.run_system("drop_partitions", |tx| async move { tx.drop_partitions(table, first_kept).await }).await
+}
+
+/// Deletes what is not partitioned, some rows in each transaction, so that none of them reaches its time limit.
+async fn delete_old_rows(store: &Store, days: i32) -> Result<i64, store::Error> {
+    let mut deleted = 0;
+    loop {
+        let (attempts, telemetry) = store
+            .run_system("clean_up_attempts", |tx| async move {
+                let attempts = tx.clean_up_sign_in_attempts(days, ROWS_AT_ONCE).await?;
+                let telemetry = tx.clean_up_telemetry(days, ROWS_AT_ONCE).await?;
+                Ok::<_, store::Error>((attempts, telemetry))
+            })
+            .await?;
+        deleted += attempts + telemetry;
+        if attempts.max(telemetry) < i64::from(ROWS_AT_ONCE) {
+            return Ok(deleted);
+        }
+    }
+}
+
+/// Removes sessions that ended; answers how many went and how many are left.
 ///
 /// # Errors
 /// Those of the store.

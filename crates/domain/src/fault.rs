@@ -1,8 +1,13 @@
 //! What an error tells its reader, apart from its cause.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::iter;
 
 use serde::{Deserialize, Serialize};
+
+/// What a client reads of a mistake of ours, whatever it was.
+pub const OURS: &str = "Something went wrong on our side.";
 
 /// What the caller should do about an error. One match in `service::problem` gives each its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,15 +35,18 @@ pub enum FaultKind {
 }
 
 /// An error that knows what its reader should do.
-pub trait Fault: std::error::Error + Send + Sync + 'static {
+pub trait Fault: Error + Send + Sync + 'static {
     /// What the caller should do.
     fn kind(&self) -> FaultKind;
 
     /// Which error it is: problem type, metric label and docs anchor, such as `ticket-move-refused`.
     fn code(&self) -> &'static str;
 
-    /// What a client may read. Never a `Display` of the cause.
-    fn public(&self) -> Cow<'static, str>;
+    /// What a client may read. Never a `Display` of the cause. Of [`FaultKind::Internal`] a client reads [`OURS`], so an
+    /// error that is never anything else leaves this out.
+    fn public(&self) -> Cow<'static, str> {
+        OURS.into()
+    }
 
     /// The fields that broke a rule, for [`FaultKind::Invalid`].
     fn fields(&self) -> &[FieldError] {
@@ -49,6 +57,12 @@ pub trait Fault: std::error::Error + Send + Sync + 'static {
     fn retry_after_seconds(&self) -> Option<u64> {
         None
     }
+}
+
+/// Writes an error and all its causes on one line, for the log.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(Some(error), |cause: &&(dyn Error + 'static)| (*cause).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// One broken field.

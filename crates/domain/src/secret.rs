@@ -32,15 +32,19 @@ impl Secret {
         self.0.is_empty()
     }
 
+    /// Whether nothing was given, or a well-known default.
+    pub fn is_default(&self) -> bool {
+        let lower = self.0.to_ascii_lowercase();
+        lower.is_empty() || DEFAULT_WORDS.iter().any(|word| lower.contains(word))
+    }
+
     /// Whether it is short, repeats few characters, or is a well-known default.
     pub fn is_weak(&self) -> bool {
         let lower = self.0.to_ascii_lowercase();
         let mut distinct: Vec<char> = lower.chars().collect();
         distinct.sort_unstable();
         distinct.dedup();
-        self.0.chars().count() < CHARACTERS_MIN
-            || distinct.len() < 10
-            || DEFAULT_WORDS.iter().any(|word| lower.contains(word))
+        self.0.chars().count() < CHARACTERS_MIN || distinct.len() < 10 || self.is_default()
     }
 }
 
@@ -65,6 +69,13 @@ mod tests {
         let secret = Secret::new("kept between us");
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn a_default_is_told_apart_from_a_short_secret() {
+        assert!(Secret::default().is_default());
+        assert!(Secret::new("ChangeMe1").is_default());
+        assert!(!Secret::new("k3vQ9tZr").is_default());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::text_value;
+use crate::{text_enum, text_value};
 
 fn is_login(text: &str) -> bool {
     (3..=50).contains(&text.len())
@@ -18,6 +18,18 @@ impl LoginName {
     /// The form that is compared and stored as key.
     pub fn key(&self) -> String {
         self.as_str().to_ascii_lowercase()
+    }
+}
+
+text_enum! {
+    /// How a counted attempt to sign in ended.
+    AttemptOutcome {
+        /// The password was right: the login name's failures are forgotten.
+        Succeeded = "SUCCEEDED",
+        /// The password was wrong: it stays counted.
+        Failed = "FAILED",
+        /// No password was compared: it is not counted.
+        Abandoned = "ABANDONED",
     }
 }
 

@@ -58,6 +58,15 @@ macro_rules! text_enum {
             pub fn in_words(self) -> String {
                 self.as_str().to_ascii_lowercase().replace('_', " ")
             }
+
+            /// The label as words that stand alone: `ON_HOLD` reads "On hold".
+            pub fn caption(self) -> String {
+                let words = self.in_words();
+                let mut letters = words.chars();
+                letters.next().map_or_else(String::new, |first| {
+                    std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
+                })
+            }
         }
 
         impl $crate::text::TextEnum for $name {
@@ -185,4 +194,16 @@ pub fn is_prose(text: &str, max: usize) -> bool {
 text_value! {
     /// A short name for machines and topics, unique among its siblings.
     Code, is_code, "use 1 to 50 letters, digits, `-` or `_`"
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ticket::{TicketPriority, TicketState};
+
+    #[test]
+    fn a_label_reads_as_words_inside_a_sentence_and_alone() {
+        assert_eq!(TicketState::OnHold.in_words(), "on hold");
+        assert_eq!(TicketState::OnHold.caption(), "On hold");
+        assert_eq!(TicketPriority::High.caption(), "High");
+    }
 }

@@ -37,6 +37,13 @@ pub enum Answer {
     Refuse,
     /// 550 for one address; takes the mail for the others.
     RefuseOnly(String),
+    /// 550 for one address, 451 for another; takes the mail for the others.
+    RefuseAndPutOff {
+        /// The one that is gone.
+        refused: String,
+        /// The one to be tried later.
+        put_off: String,
+    },
 }
 
 /// A mail server that keeps everything. Dropping it closes its listeners and connections.

@@ -9,6 +9,7 @@ mod access;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -109,6 +110,8 @@ impl Broker {
         command
             .arg("-c")
             .arg(self.folder.join("mosquitto.conf"))
+            // Ctrl-C in a terminal reaches the foreground group: who started the broker decides when it stops.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("sharing the log")?)
             .stderr(log.try_clone().context("sharing the log")?);

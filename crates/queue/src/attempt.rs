@@ -143,7 +143,10 @@ async fn call(task: &Claimed, args: Value, kind: &Kind, cancel: CancellationToke
 }
 
 fn judge(ended: &Ended, task: &Claimed, kind: &Kind, chars_max: usize) -> (Outcome, Fate, Option<String>) {
-    let again = if task.attempt >= task.attempts_max.unwrap_or(kind.attempts_max) {
+    // The number of an attempt tells it from all others, so attempts that ended with their worker keep theirs; they do
+    // not count here.
+    let counted = task.attempt.saturating_sub(task.crashes);
+    let again = if counted >= task.attempts_max.unwrap_or(kind.attempts_max) {
         Fate::Exhausted
     } else {
         Fate::Retry(kind.backoff_after(task.attempt))

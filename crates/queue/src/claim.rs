@@ -11,8 +11,10 @@ use crate::Error;
 use crate::worker::{Worker, count, millis};
 
 // Each queue is read from the head of its own index range, so a long backlog costs no sort. `for update skip locked`
-// lets any number of claimers pass each other; the inner state check is repeated on the locked row by PostgreSQL.
-const CLAIM: &str = "-- queue::claim
+// lets any number of claimers pass each other; the inner state check is repeated on the locked row by PostgreSQL. The
+// rows are found again by an array of ids: how many a `limit` with a parameter lets through is guessed as a tenth of the
+// backlog, and a join over that many would read the whole table.
+pub(crate) const CLAIM: &str = "-- queue::claim
 with open as (
     select task_queue.name,
            case when task_queue.running_max is null then wanted.free
@@ -37,10 +39,9 @@ with open as (
 update task
    set state = 'RUNNING', attempt = task.attempt + 1, worker_id = $4,
        lease_until = clock_timestamp() + $5::int8 * interval '1 millisecond'
-  from picked
- where task.id = picked.id
-returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts_max, task.priority, task.run_at,
-          task.tenant, task.correlation, task.traceparent, clock_timestamp() as claimed_at";
+ where task.id = any (array(select id from picked))
+returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts_max, task.crashes, task.priority,
+          task.run_at, task.tenant, task.correlation, task.traceparent, clock_timestamp() as claimed_at";
 
 /// A task that this process may run until its lease ends.
 #[derive(Debug)]
@@ -51,12 +52,27 @@ pub(crate) struct Claimed {
     pub(crate) args: Value,
     pub(crate) attempt: i32,
     pub(crate) attempts_max: Option<i32>,
+    /// Attempts that ended with their worker.
+    pub(crate) crashes: i32,
     pub(crate) priority: i16,
     pub(crate) run_at: Timestamp,
     pub(crate) tenant: Option<Uuid>,
     pub(crate) correlation: Option<Uuid>,
     pub(crate) traceparent: Option<String>,
     pub(crate) moment: Moment,
+}
+
+/// One attempt at one task, unlike any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) id: Uuid,
+    pub(crate) attempt: i32,
+}
+
+impl Claimed {
+    pub(crate) fn key(&self) -> Key {
+        Key { id: self.id, attempt: self.attempt }
+    }
 }
 
 /// The database's clock, carried on by the local one: processes with different clocks write comparable times.
@@ -101,6 +117,7 @@ fn read(row: &Row, seen: Instant) -> Result<Claimed, Error> {
         args: row.try_get("args")?,
         attempt: row.try_get("attempt")?,
         attempts_max: row.try_get("attempts_max")?,
+        crashes: row.try_get("crashes")?,
         priority: row.try_get("priority")?,
         run_at: row.try_get("run_at")?,
         tenant: row.try_get("tenant")?,
@@ -123,6 +140,7 @@ pub(crate) mod tests {
             args: Value::Null,
             attempt: 1,
             attempts_max: None,
+            crashes: 0,
             priority: 0,
             run_at: Timestamp::UNIX_EPOCH,
             tenant: None,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
@@ -33,6 +33,17 @@ with revived as (
     returning queue
 )
 select queue, pg_notify('queue_ready', queue) from inserted";
+
+/// How many dead letters one statement expires.
+const EXPIRED_AT_ONCE: i64 = 5_000;
+
+const EXPIRE: &str = "-- queue::dead_letter::expire
+delete from task_dead_letter
+ where id = any (array(select id
+                         from task_dead_letter
+                        where buried_at < now() - $1::int4 * interval '1 day'
+                        order by buried_at, id
+                        limit $2))";
 
 const DISCARD: &str = "-- queue::dead_letter::discard
 delete from task_dead_letter where id = $1";
@@ -110,6 +121,25 @@ where
     C: GenericClient + Sync,
 {
     Ok(client.execute_typed(DISCARD, &[(&id, Type::UUID)]).await? == 1)
+}
+
+/// Drops dead letters that nobody looked at for so many days, some at a time; answers how many.
+///
+/// # Errors
+/// [`Error::Postgres`].
+pub async fn expire_dead_letters<C>(client: &C, days: i32) -> Result<u64, Error>
+where
+    C: GenericClient + Sync,
+{
+    let mut expired = 0;
+    loop {
+        let params: [(&(dyn ToSql + Sync), Type); 2] = [(&days, Type::INT4), (&EXPIRED_AT_ONCE, Type::INT8)];
+        let gone = client.execute_typed(EXPIRE, &params).await?;
+        expired += gone;
+        if gone < EXPIRED_AT_ONCE.unsigned_abs() {
+            return Ok(expired);
+        }
+    }
 }
 
 fn read(row: &Row) -> Result<DeadLetter, Error> {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::attempt::{self, Verdict};
-use crate::claim::{Claimed, Wanted, claim};
+use crate::claim::{Claimed, Key, Wanted, claim};
 use crate::error::chain;
 use crate::lane::Lane;
 use crate::worker::{Pacing, Worker};
@@ -29,18 +29,18 @@ struct Held {
 
 /// An attempt that is over; `cut` when it was stopped before its end and left no verdict.
 struct Ended {
-    id: Uuid,
+    key: Key,
     cut: bool,
 }
 
 type Claiming = BoxFuture<'static, (Instant, Wanted, Result<Vec<Claimed>, Error>)>;
-type Renewing = BoxFuture<'static, (Instant, Vec<Uuid>, Result<Vec<Uuid>, Error>)>;
+type Renewing = BoxFuture<'static, (Instant, Vec<Key>, Result<Vec<Uuid>, Error>)>;
 
 pub(crate) struct Driver {
     worker: Arc<Worker>,
     verdicts: Sender<Verdict>,
     lanes: Vec<Lane>,
-    held: HashMap<Uuid, Held>,
+    held: HashMap<Key, Held>,
     attempts: JoinSet<Ended>,
     claiming: Option<Claiming>,
     renewing: Option<Renewing>,
@@ -163,9 +163,14 @@ impl Driver {
 
     fn hold(&mut self, asked: Instant, claimed: Vec<Claimed>) {
         let valid_until = asked + self.worker.settings.lease();
+        // A task that is held already was lost in the meantime: its earlier attempt stops beside the new one.
+        let ids: HashSet<Uuid> = claimed.iter().map(|task| task.id).collect();
+        let again: Vec<Key> = self.held.keys().filter(|key| ids.contains(&key.id)).copied().collect();
+        self.let_go(&again);
         for task in claimed {
             let Some(index) = self.lanes.iter().position(|lane| lane.queue == task.queue) else { continue };
-            self.held.insert(task.id, Held { lane: index, valid_until, cancel: CancellationToken::new() });
+            let held = Held { lane: index, valid_until, cancel: CancellationToken::new() };
+            self.held.insert(task.key(), held);
             if let Some(lane) = self.lanes.get_mut(index) {
                 lane.push(task);
             }
@@ -178,20 +183,20 @@ impl Driver {
         for lane in &mut self.lanes {
             while let Some(task) = lane.start_next() {
                 let kind = self.worker.kinds.get(&task.kind);
-                let held = self.held.get(&task.id).filter(|held| held.valid_until > now);
+                let held = self.held.get(&task.key()).filter(|held| held.valid_until > now);
                 let (Some(kind), Some(held)) = (kind, held) else {
-                    self.held.remove(&task.id);
+                    self.held.remove(&task.key());
                     lane.finish();
                     continue;
                 };
                 let verdicts = self.verdicts.clone();
-                let (id, chars_max) = (task.id, self.worker.settings.error_chars_max);
+                let (key, chars_max) = (task.key(), self.worker.settings.error_chars_max);
                 let attempt = attempt::run(task, kind.clone(), held.cancel.clone(), chars_max);
                 self.attempts.spawn(async move {
-                    let Some(verdict) = attempt.await else { return Ended { id, cut: true } };
+                    let Some(verdict) = attempt.await else { return Ended { key, cut: true } };
                     // The writer outlives all senders; should it be gone, the lease runs out instead.
                     drop(verdicts.send(verdict).await);
-                    Ended { id, cut: false }
+                    Ended { key, cut: false }
                 });
             }
         }
@@ -206,40 +211,43 @@ impl Driver {
                 return None;
             }
         };
-        if let Some(lane) = self.held.remove(&ended.id).and_then(|held| self.lanes.get_mut(held.lane)) {
+        if let Some(lane) = self.held.remove(&ended.key).and_then(|held| self.lanes.get_mut(held.lane)) {
             lane.finish();
         }
         self.report_load();
-        ended.cut.then_some(ended.id)
+        ended.cut.then_some(ended.key.id)
     }
 
     /// Renews the leases that are past a third of their time, and lets go of those that ran out.
     fn renew_if_needed(&mut self) {
         let now = Instant::now();
-        let expired: Vec<Uuid> =
-            self.held.iter().filter(|(_, held)| held.valid_until <= now).map(|(id, _)| *id).collect();
-        self.let_go(&expired);
+        self.let_go(&self.held_until(now));
         if self.renewing.is_some() {
             return;
         }
-        let soon = now + self.worker.settings.lease() * 2 / 3;
-        let mut ids: Vec<Uuid> =
-            self.held.iter().filter(|(_, held)| held.valid_until < soon).map(|(id, _)| *id).collect();
-        if ids.is_empty() {
+        let mut keys = self.held_until(now + self.worker.settings.lease() * 2 / 3);
+        if keys.is_empty() {
             return;
         }
-        ids.sort_unstable();
+        keys.sort_unstable();
         let worker = self.worker.clone();
         self.renewing = Some(
             async move {
+                let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
                 let renewed = lease::renew(&worker, &ids).await;
-                (now, ids, renewed)
+                (now, keys, renewed)
             }
             .boxed(),
         );
     }
 
-    fn take_renewed(&mut self, (asked, ids, answer): (Instant, Vec<Uuid>, Result<Vec<Uuid>, Error>)) {
+    /// What is held until this at the latest, without what was let go of and is about to end.
+    fn held_until(&self, until: Instant) -> Vec<Key> {
+        let ends = |held: &Held| held.valid_until <= until && !held.cancel.is_cancelled();
+        self.held.iter().filter(|(_, held)| ends(held)).map(|(key, _)| *key).collect()
+    }
+
+    fn take_renewed(&mut self, (asked, keys, answer): (Instant, Vec<Key>, Result<Vec<Uuid>, Error>)) {
         self.renewing = None;
         let renewed: HashSet<Uuid> = match answer {
             Ok(renewed) => renewed.into_iter().collect(),
@@ -249,27 +257,27 @@ impl Driver {
             }
         };
         let valid_until = asked + self.worker.settings.lease();
-        for id in &renewed {
-            if let Some(held) = self.held.get_mut(id) {
+        let (kept, lost): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(|key| renewed.contains(&key.id));
+        for key in &kept {
+            if let Some(held) = self.held.get_mut(key) {
                 held.valid_until = valid_until;
             }
         }
-        let lost: Vec<Uuid> = ids.into_iter().filter(|id| !renewed.contains(id)).collect();
         self.let_go(&lost);
     }
 
-    /// Stops work on tasks that may be another's by this time.
-    fn let_go(&mut self, ids: &[Uuid]) {
-        let lost: Vec<Uuid> = ids.iter().copied().filter(|id| self.held.contains_key(id)).collect();
+    /// Stops work on tasks that may be another's by this time, and forgets those that wait.
+    fn let_go(&mut self, keys: &[Key]) {
+        let lost: HashSet<Key> = keys.iter().copied().filter(|key| self.held.contains_key(key)).collect();
         if lost.is_empty() {
             return;
         }
         tracing::warn!(tasks = lost.len(), "leases were lost; work on these tasks stops");
-        for lane in &mut self.lanes {
-            lane.remove_if(|task| lost.contains(&task.id));
+        for key in self.lanes.iter_mut().flat_map(|lane| lane.remove_all(&lost)) {
+            self.held.remove(&key);
         }
-        for id in &lost {
-            if let Some(held) = self.held.get(id) {
+        for key in &lost {
+            if let Some(held) = self.held.get(key) {
                 held.cancel.cancel();
             }
         }
@@ -297,14 +305,15 @@ impl Driver {
 
     /// Hands back what was claimed and not begun, also by a claim that is still under way.
     async fn give_back_waiting(&mut self, deadline: Instant) {
-        let mut ids: Vec<Uuid> = self.lanes.iter_mut().flat_map(Lane::empty).map(|task| task.id).collect();
+        let waiting: Vec<Key> = self.lanes.iter_mut().flat_map(Lane::empty).map(|task| task.key()).collect();
+        for key in &waiting {
+            self.held.remove(key);
+        }
+        let mut ids: Vec<Uuid> = waiting.iter().map(|key| key.id).collect();
         if let Some(claiming) = self.claiming.take()
             && let Ok((_, _, Ok(claimed))) = timeout_at(deadline, claiming).await
         {
             ids.extend(claimed.into_iter().map(|task| task.id));
-        }
-        for id in &ids {
-            self.held.remove(id);
         }
         release(&self.worker, &ids).await;
     }
@@ -339,5 +348,57 @@ async fn pending_or<T>(slot: &mut Option<BoxFuture<'static, T>>) -> T {
     match slot {
         Some(future) => future.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::claim::tests::claimed;
+    use crate::{EngineSettings, Kind};
+
+    /// A driver of kind `a` whose handler never ends, with a pool that reaches nothing.
+    pub(crate) fn driver() -> Driver {
+        let manager = deadpool_postgres::Manager::new(tokio_postgres::Config::new(), tokio_postgres::NoTls);
+        let pool = deadpool_postgres::Pool::builder(manager).build().unwrap();
+        let kind = Kind::new("a", "default", |_| std::future::pending());
+        let settings =
+            EngineSettings { queues: [("default".to_owned(), 1)].into(), ..EngineSettings::default() };
+        let kinds = HashMap::from([("a".to_owned(), kind)]);
+        let worker = Worker::new(Uuid::from_u128(1), pool, settings, kinds, Vec::new());
+        Driver::new(Arc::new(worker), mpsc::channel(8).0)
+    }
+
+    #[tokio::test]
+    async fn a_waiting_task_whose_lease_is_lost_is_forgotten() {
+        let mut driver = driver();
+        driver.hold(Instant::now(), vec![claimed(), claimed()]);
+        driver.start_waiting();
+        assert_eq!((driver.held.len(), driver.lanes[0].running(), driver.lanes[0].waiting()), (2, 1, 1));
+        let keys: Vec<Key> = driver.held.keys().copied().collect();
+        driver.let_go(&keys);
+        assert_eq!((driver.held.len(), driver.lanes[0].waiting()), (1, 0), "the running one is about to end");
+        assert!(driver.held_until(Instant::now() + driver.worker.settings.lease()).is_empty());
+        let ended = driver.attempts.join_next().await.unwrap();
+        driver.take_ended(ended);
+        assert!(driver.held.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_task_claimed_again_stops_its_earlier_attempt_and_runs_in_its_place() {
+        let mut driver = driver();
+        let first = claimed();
+        let again = Claimed { id: first.id, attempt: 2, ..claimed() };
+        driver.hold(Instant::now(), vec![first]);
+        driver.start_waiting();
+        driver.hold(Instant::now(), vec![again]);
+        let ended = driver.attempts.join_next().await.unwrap();
+        driver.take_ended(ended);
+        driver.start_waiting();
+        assert_eq!((driver.held.len(), driver.lanes[0].running(), driver.lanes[0].waiting()), (1, 1, 0));
+        assert!(driver.held.keys().all(|key| key.attempt == 2));
+        assert_eq!(driver.attempts.len(), 1);
     }
 }

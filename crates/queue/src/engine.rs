@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use deadpool_postgres::Pool;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout_at;
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -48,37 +49,50 @@ impl Engine {
         self.worker.id
     }
 
+    /// Answers whether the engine has begun to work: its queues exist, and the tables know what it does.
+    pub fn watch_begun(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let worker = self.worker.clone();
+        move || worker.begun.load(Ordering::Acquire)
+    }
+
     /// Works until `shutdown` is cancelled, then drains and returns.
     ///
-    /// PostgreSQL may be away, at the start and at any time: the engine tries again, with pauses. The drain claims no
-    /// more, hands waiting tasks back at once, lets running ones finish for `drain_timeout_ms` and hands the rest back; it takes `retry_max_ms` longer
-    /// than that at most.
+    /// PostgreSQL may be away, at the start and at any time: the engine tries again, with pauses. It also waits for queues
+    /// that are not in `task_queue`, which the next migration may make. The drain claims no more, hands waiting tasks
+    /// back at once, lets running ones finish for `drain_timeout_ms` and hands the rest back; it takes `retry_max_ms`
+    /// longer than that at most.
     /// Dropping the future instead stops everything where it is; the leases run out and others take over.
     ///
     /// # Errors
-    /// [`Error::UnknownQueue`] when settings, kinds or schedules name a queue that is not in `task_queue`.
+    /// [`Error::PartEnded`] when a part of the engine panicked. The others are drained before.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let worker = self.worker;
         telemetry::describe();
-        if !register::until_done(&worker, &shutdown).await? {
+        if !register::until_done(&worker, &shutdown).await {
             return Ok(());
         }
+        worker.begun.store(true, Ordering::Release);
+        // The parts stop when told to from outside, and when one of them has ended by itself.
+        let stop = shutdown.child_token();
         // Reporting goes on during the drain; the rest stops when it begins.
         let drained = CancellationToken::new();
         let mut parts = JoinSet::new();
-        parts.spawn(promote::run(worker.clone(), shutdown.clone()));
-        parts.spawn(tick::run(worker.clone(), shutdown.clone()));
-        parts.spawn(lease::keep_rescuing(worker.clone(), shutdown.clone()));
-        parts.spawn(report::measure(worker.clone(), shutdown.clone()));
-        parts.spawn(report::beat(worker.clone(), shutdown.clone(), drained.clone()));
+        parts.spawn(promote::run(worker.clone(), stop.clone()));
+        if !worker.schedules.is_empty() {
+            parts.spawn(tick::run(worker.clone(), stop.clone()));
+        }
+        parts.spawn(lease::keep_rescuing(worker.clone(), stop.clone()));
+        parts.spawn(report::measure(worker.clone(), stop.clone()));
+        parts.spawn(report::beat(worker.clone(), stop.clone(), drained.clone()));
         if let Some(listener) = self.listener {
-            parts.spawn(listen::run(listener, worker.clone(), shutdown.clone()));
+            parts.spawn(listen::run(listener, worker.clone(), stop.clone()));
         }
         let (sender, receiver) = mpsc::channel(worker.settings.settle_batch.saturating_mul(2));
         let mut writing = JoinSet::new();
         writing.spawn(settle::run(worker.clone(), receiver));
 
-        Driver::new(worker.clone(), sender).run(shutdown).await;
+        let driver = Driver::new(worker.clone(), sender);
+        let outcome = drive(driver, &mut parts, &mut writing, stop).await;
         if timeout_at(worker.end(), writing.join_next()).await.is_err() {
             tracing::warn!("not all finished tasks were written; the others will run again");
         }
@@ -86,7 +100,7 @@ impl Engine {
         if timeout_at(worker.end(), join(&mut parts)).await.is_err() {
             tracing::warn!("PostgreSQL did not answer before the end of the drain");
         }
-        Ok(())
+        outcome
     }
 }
 
@@ -144,6 +158,39 @@ impl Builder {
     }
 }
 
+/// Drives until told to stop, or until a part has ended by itself, which stops the driver too.
+async fn drive(
+    driver: Driver,
+    parts: &mut JoinSet<()>,
+    writing: &mut JoinSet<()>,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let mut driving = std::pin::pin!(driver.run(stop.clone()));
+    let ended = tokio::select! {
+        () = &mut driving => return Ok(()),
+        ended = early_end(parts, writing, &stop) => ended,
+    };
+    let reason = ended.err().map(|error| chain(&error));
+    tracing::error!(error.chain = reason, "a part of the engine ended by itself");
+    stop.cancel();
+    driving.await;
+    Err(Error::PartEnded)
+}
+
+/// Resolves when a part ends before it is told to.
+async fn early_end(
+    parts: &mut JoinSet<()>,
+    writing: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) -> Result<(), JoinError> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => std::future::pending().await,
+        Some(ended) = parts.join_next() => ended,
+        Some(ended) = writing.join_next() => ended,
+    }
+}
+
 /// Waits for the parts of an engine, which end when they are told to.
 async fn join(parts: &mut JoinSet<()>) {
     while let Some(ended) = parts.join_next().await {
@@ -172,4 +219,31 @@ fn check_schedules(schedules: Vec<Schedule>, kinds: &HashMap<String, Kind>) -> R
         checked.push(schedule.parse()?);
     }
     Ok(checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::tests::driver;
+
+    #[tokio::test]
+    async fn a_part_that_ends_by_itself_ends_the_engine() {
+        let (mut parts, mut writing) = (JoinSet::new(), JoinSet::new());
+        parts.spawn(std::future::pending());
+        writing.spawn(async {});
+        let stop = CancellationToken::new();
+        let outcome = drive(driver(), &mut parts, &mut writing, stop.clone()).await;
+        assert!(matches!(outcome, Err(Error::PartEnded)));
+        assert!(stop.is_cancelled(), "the other parts are told to stop");
+    }
+
+    #[tokio::test]
+    async fn parts_that_end_because_they_were_told_to_are_no_failure() {
+        let (mut parts, mut writing) = (JoinSet::new(), JoinSet::new());
+        let stop = CancellationToken::new();
+        parts.spawn(stop.clone().cancelled_owned());
+        writing.spawn(stop.clone().cancelled_owned());
+        stop.cancel();
+        assert!(drive(driver(), &mut parts, &mut writing, stop).await.is_ok());
+    }
 }

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+use tokio_postgres::error::DbError;
+
 /// Why the queue could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,9 +93,19 @@ pub enum Error {
     /// PostgreSQL, or the pool, did not answer in time.
     #[error("PostgreSQL did not answer in time")]
     Unanswered,
-    /// PostgreSQL refused or was not reached.
-    #[error("PostgreSQL failed")]
-    Postgres(#[from] tokio_postgres::Error),
+    /// PostgreSQL refused or was not reached. What the driver says stands in the text and is not a source: its own text
+    /// shows rows.
+    #[error("PostgreSQL failed: {}", chain(.0))]
+    Postgres(tokio_postgres::Error),
+    /// A part of the engine ended although nobody told it to.
+    #[error("a part of the engine ended by itself")]
+    PartEnded,
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
 }
 
 impl Error {
@@ -105,8 +117,15 @@ impl Error {
     }
 }
 
-/// Writes an error with all its causes on one line.
+/// Writes an error with all its causes on one line, and nothing of the rows that PostgreSQL quotes in its details:
+/// more people read logs and dead letters than tables.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |cause: &&(dyn StdError + 'static)| (*cause).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes.map(words).collect::<Vec<_>>().join(": ")
+}
+
+fn words(cause: &(dyn StdError + 'static)) -> String {
+    let Some(refused) = cause.downcast_ref::<DbError>() else { return cause.to_string() };
+    let constraint = refused.constraint().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("{} {}: {}{constraint}", refused.severity(), refused.code().code(), refused.message())
 }

@@ -1,8 +1,8 @@
 //! The tasks of one queue within the process: counted, never more than allowed.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-use crate::claim::Claimed;
+use crate::claim::{Claimed, Key};
 
 /// One queue as this process serves it.
 #[derive(Debug)]
@@ -58,9 +58,12 @@ impl Lane {
         self.running = self.running.saturating_sub(1);
     }
 
-    /// Takes out waiting tasks.
-    pub(crate) fn remove_if(&mut self, lost: impl Fn(&Claimed) -> bool) {
-        self.waiting.retain(|task| !lost(task));
+    /// Takes out those of the waiting tasks that are lost; answers which they were.
+    pub(crate) fn remove_all(&mut self, lost: &HashSet<Key>) -> Vec<Key> {
+        let (gone, kept): (VecDeque<_>, _) =
+            self.waiting.drain(..).partition(|task| lost.contains(&task.key()));
+        self.waiting = kept;
+        gone.iter().map(Claimed::key).collect()
     }
 
     pub(crate) fn empty(&mut self) -> impl Iterator<Item = Claimed> + '_ {

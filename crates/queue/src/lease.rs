@@ -34,7 +34,7 @@ const RESCUE: &str = "-- queue::lease::rescue
 with expired as materialized (
     select late.id, late.worker_id, worker.id is not null as alive,
            coalesce(case when worker.id is null then late.crashes + 1 >= $2
-                         else late.attempt >= coalesce(late.attempts_max, known.attempts_max) end, false) as hopeless
+                         else late.attempt - late.crashes >= coalesce(late.attempts_max, known.attempts_max) end, false) as hopeless
       from (
            select id, worker_id, kind, attempt, attempts_max, crashes
              from task

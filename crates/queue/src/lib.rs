@@ -27,7 +27,8 @@ mod worker;
 
 pub use control::{ensure_partitions, pause, resume};
 pub use dead_letter::{
-    DEAD_LETTERS_PER_PAGE_MAX, DeadLetter, dead_letters, discard_dead_letter, retry_dead_letter,
+    DEAD_LETTERS_PER_PAGE_MAX, DeadLetter, dead_letters, discard_dead_letter, expire_dead_letters,
+    retry_dead_letter,
 };
 pub use engine::{Builder, Engine};
 pub use enqueue::{TASKS_PER_CALL_MAX, enqueue};

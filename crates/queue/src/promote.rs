@@ -10,7 +10,8 @@ use crate::Error;
 use crate::error::chain;
 use crate::worker::{Pacing, Worker, count};
 
-// Claims read ready tasks only, so that any number of delayed ones costs them nothing.
+// Claims read ready tasks only, so that any number of delayed ones costs them nothing. An array of ids for the same reason
+// as in a claim.
 const PROMOTE: &str = "-- queue::promote
 with due as materialized (
     select id
@@ -20,7 +21,7 @@ with due as materialized (
      limit $1::int8
        for update skip locked
 ), promoted as (
-    update task set state = 'READY' from due where task.id = due.id returning task.queue
+    update task set state = 'READY' where task.id = any (array(select id from due)) returning task.queue
 ), woken as (
     select pg_notify('queue_ready', string_agg(distinct queue, ',')) as done from promoted having count(*) > 0
 )

@@ -30,21 +30,25 @@ select *
        last_tick = case when (known.cron, known.time_zone) = (excluded.cron, excluded.time_zone)
                         then known.last_tick else excluded.last_tick end";
 
-/// Registers, waiting for PostgreSQL as long as it takes; false when told to stop before.
-pub(crate) async fn until_done(worker: &Worker, stop: &CancellationToken) -> Result<bool, Error> {
+/// Registers, waiting for PostgreSQL, and for the migration that makes its queues, as long as it takes; false when told
+/// to stop before.
+pub(crate) async fn until_done(worker: &Worker, stop: &CancellationToken) -> bool {
     let mut pacing = Pacing::new(&worker.settings);
     loop {
         let error = tokio::select! {
-            () = stop.cancelled() => return Ok(false),
+            () = stop.cancelled() => return false,
             result = register(worker) => match result {
-                Ok(()) => return Ok(true),
-                Err(error @ Error::UnknownQueue { .. }) => return Err(error),
+                Ok(()) => return true,
                 Err(error) => error,
             },
         };
-        tracing::warn!(error.chain = chain(&error), "the engine waits for PostgreSQL");
+        if matches!(error, Error::UnknownQueue { .. }) {
+            tracing::error!(error.chain = chain(&error), "the engine waits for a queue that does not exist");
+        } else {
+            tracing::warn!(error.chain = chain(&error), "the engine waits for PostgreSQL");
+        }
         if !pause(pacing.step(), stop).await {
-            return Ok(false);
+            return false;
         }
     }
 }

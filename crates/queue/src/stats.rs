@@ -18,7 +18,7 @@ select task_queue.name, task_queue.paused,
               count(*) filter (where state = 'DELAYED') as delayed,
               count(*) filter (where state = 'WAITING') as waiting,
               count(*) filter (where state = 'RUNNING') as running,
-              min(run_at) filter (where state = 'READY') as oldest
+              min(run_at) filter (where state = 'READY' and kind in (select name from task_kind)) as oldest
          from task
         group by queue
        ) as live on live.queue = task_queue.name
@@ -74,7 +74,7 @@ pub struct QueueStats {
     pub waiting: i64,
     /// Tasks claimed by a worker.
     pub running: i64,
-    /// How long the oldest ready task has been ready; 0 without one.
+    /// How long the oldest ready task of a registered kind has been ready; 0 without one.
     pub oldest_age_seconds: f64,
     /// Tasks given up and not yet looked at.
     pub dead_letters: i64,

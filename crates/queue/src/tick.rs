@@ -25,9 +25,6 @@ update task_schedule
 
 /// Watches the schedules by the database's clock.
 pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
-    if worker.schedules.is_empty() {
-        return;
-    }
     let mut pacing = Pacing::new(&worker.settings);
     let most = Duration::from_millis(worker.settings.schedule_interval_ms);
     loop {
@@ -55,18 +52,26 @@ async fn look(worker: &Worker) -> Result<Duration, Error> {
     for row in worker.query(LAST, &[&names]).await? {
         last.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
     }
-    let mut wait = Duration::MAX;
+    let (mut wait, mut failure) = (Duration::MAX, None);
     for clockwork in &worker.schedules {
         let Some((last, now)) = last.get(&clockwork.schedule.name) else { continue };
         let next = clockwork.next(*now);
         if let Some(tick) = clockwork.due(*last, *now) {
-            worker.in_time(fire(worker, clockwork, tick, next)).await?;
+            // One that cannot be fired does not keep the others waiting.
+            if let Err(error) = worker.in_time(fire(worker, clockwork, tick, next)).await {
+                tracing::warn!(
+                    schedule.name = clockwork.schedule.name,
+                    error.chain = chain(&error),
+                    "a schedule did not tick"
+                );
+                failure = Some(error);
+            }
         }
         if let Some(next) = next {
             wait = wait.min(Duration::try_from(next.duration_since(*now)).unwrap_or(Duration::ZERO));
         }
     }
-    Ok(wait)
+    failure.map_or(Ok(wait), Err)
 }
 
 async fn fire(
@@ -80,7 +85,7 @@ async fn fire(
     let transaction = client.transaction().await?;
     if transaction.execute(ADVANCE, &[name, &tick, &next]).await? == 1 {
         enqueue(&*transaction, &[clockwork.task_at(tick)]).await?;
-        tracing::info!(schedule = name, %tick, "schedule ticked");
+        tracing::info!(schedule.name = name, %tick, "a schedule ticked");
     }
     transaction.commit().await?;
     worker.ready.notify_one();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
@@ -28,6 +28,8 @@ pub(crate) struct Worker {
     /// There may be a delayed task that is due sooner than expected.
     pub(crate) delayed: Notify,
     pub(crate) load: Load,
+    /// The tables know this engine.
+    pub(crate) begun: AtomicBool,
     end: OnceLock<Instant>,
 }
 
@@ -57,8 +59,18 @@ impl Worker {
         kinds: HashMap<String, Kind>,
         schedules: Vec<Clockwork>,
     ) -> Self {
-        let (ready, delayed, load, end) = (Notify::new(), Notify::new(), Load::default(), OnceLock::new());
-        Self { id, pool, settings, kinds, schedules, ready, delayed, load, end }
+        Self {
+            id,
+            pool,
+            settings,
+            kinds,
+            schedules,
+            ready: Notify::new(),
+            delayed: Notify::new(),
+            load: Load::default(),
+            begun: AtomicBool::new(false),
+            end: OnceLock::new(),
+        }
     }
 
     /// When the last words to PostgreSQL must have been said, counted from the first call: the beginning of the drain.

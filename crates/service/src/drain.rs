@@ -20,7 +20,8 @@ impl Drain {
         self.0.is_cancelled()
     }
 
-    /// The same as a token, for what takes one.
+    /// The same as a token, for what takes one. Who cancels it ends the process, which then answers with a failure: for
+    /// work that can never go on.
     pub fn token(&self) -> CancellationToken {
         self.0.clone()
     }

@@ -20,6 +20,7 @@ mod server;
 mod settings;
 mod tasks;
 mod telemetry;
+pub mod tls;
 mod trace;
 
 pub use about::About;

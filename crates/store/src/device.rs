@@ -36,17 +36,7 @@ pub struct NewDevice {
     pub broker_password_hash: String,
 }
 
-/// How the broker knows a device.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BrokerLogin {
-    /// The name it gives.
-    pub broker_username: String,
-    /// The line of the broker's password file behind the name.
-    pub broker_password_hash: String,
-}
-
 row! { ResolvedDevice { position, client_id, device_id } }
-row! { BrokerLogin { broker_username, broker_password_hash } }
 row! { AlarmRule { id, device_id, device_code, site_id, metric, comparison, threshold, priority, assignee_id, group_id } }
 
 queries! {
@@ -91,12 +81,6 @@ queries! {
         insert into alarm_rule (id, device_id, metric, comparison, threshold, priority, assignee_id, group_id)
         values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (client_id, id) do nothing";
-    /// How the broker knows the client's enabled devices.
-    BROKER_LOGINS: () => BrokerLogin = "
-        select broker_username, broker_password_hash
-          from device
-         where enabled
-         order by broker_username";
 }
 
 impl Tx {
@@ -150,10 +134,5 @@ impl Tx {
             rule.group_id,
         );
         self.execute(&INSERT_RULE, columns).await
-    }
-
-    /// Reads how the broker knows the client's enabled devices.
-    pub async fn broker_logins(&self) -> Result<Vec<BrokerLogin>, Error> {
-        self.all(&BROKER_LOGINS, ()).await
     }
 }

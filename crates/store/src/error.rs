@@ -8,6 +8,7 @@ use domain::{Fault, FaultKind, FieldError};
 use tokio_postgres::error::SqlState;
 
 use crate::constraints::{self, Rule};
+use crate::driver::DriverError;
 
 /// Seconds a caller is asked to wait when the database is away or busy.
 const RETRY_AFTER_SECONDS: u64 = 2;
@@ -24,7 +25,7 @@ pub enum Error {
         /// The statement or step.
         during: &'static str,
         /// What the driver said.
-        source: tokio_postgres::Error,
+        source: DriverError,
     },
     /// PostgreSQL does not answer; the connection was given up.
     #[error("the database did not answer {during}")]
@@ -38,7 +39,7 @@ pub enum Error {
         /// The statement or step.
         during: &'static str,
         /// What the driver said.
-        source: tokio_postgres::Error,
+        source: DriverError,
     },
     /// No row where one was expected: somebody else changed or removed it first.
     #[error("{statement} met no row")]
@@ -56,7 +57,7 @@ pub enum Error {
         /// The field to correct, when the constraint speaks of one.
         fields: Vec<FieldError>,
         /// What the driver said.
-        source: tokio_postgres::Error,
+        source: DriverError,
     },
     /// A statement failed for a reason that is our mistake.
     #[error("{during} failed")]
@@ -64,7 +65,7 @@ pub enum Error {
         /// The statement or step.
         during: &'static str,
         /// What the driver said.
-        source: tokio_postgres::Error,
+        source: DriverError,
     },
     /// A use case returned `Ok` although one of its statements had failed, so that nothing can be committed.
     #[error("{transaction} went on after a failed statement")]
@@ -137,9 +138,10 @@ impl Error {
             Self::Lost { source, .. }
             | Self::Busy { source, .. }
             | Self::Refused { source, .. }
-            | Self::Failed { source, .. }
-            | Self::Enqueue(queue::Error::Postgres(source))
-            | Self::Pool(PoolError::Backend(source)) => Some(source),
+            | Self::Failed { source, .. } => Some(source.inner()),
+            Self::Enqueue(queue::Error::Postgres(source)) | Self::Pool(PoolError::Backend(source)) => {
+                Some(source)
+            }
             Self::Pool(_)
             | Self::Unanswered { .. }
             | Self::Stale { .. }
@@ -156,15 +158,16 @@ impl Error {
     }
 
     /// Names what the driver's error means for the caller.
-    pub(crate) fn from_driver(during: &'static str, source: tokio_postgres::Error) -> Self {
-        match Trouble::of(&source) {
-            Trouble::Lost | Trouble::InDoubt | Trouble::Unanswered => Self::Lost { during, source },
-            Trouble::Race | Trouble::Slow => Self::Busy { during, source },
-            Trouble::OldPlan => Self::Failed { during, source },
-            Trouble::Other => match constraints::broken_by(&source) {
-                Some(rule) => Self::Refused { statement: during, rule, fields: rule.fields(), source },
-                None => Self::Failed { during, source },
-            },
+    pub(crate) fn from_driver(during: &'static str, error: tokio_postgres::Error) -> Self {
+        let (trouble, rule) = (Trouble::of(&error), constraints::broken_by(&error));
+        let source = DriverError::from(error);
+        match (trouble, rule) {
+            (Trouble::Lost | Trouble::InDoubt | Trouble::Unanswered, _) => Self::Lost { during, source },
+            (Trouble::Race | Trouble::Slow, _) => Self::Busy { during, source },
+            (Trouble::Other, Some(rule)) => {
+                Self::Refused { statement: during, rule, fields: rule.fields(), source }
+            }
+            (Trouble::OldPlan, _) | (Trouble::Other, None) => Self::Failed { during, source },
         }
     }
 }
@@ -211,20 +214,13 @@ impl Fault for Error {
     }
 
     fn public(&self) -> Cow<'static, str> {
-        if let Self::Refused { rule, .. } = self {
-            return rule.detail.into();
-        }
-        match self.kind() {
-            FaultKind::Unavailable => "The data cannot be reached at the moment. Try again shortly.".into(),
-            FaultKind::Stale => "Somebody else changed this first. Read it again, then repeat.".into(),
-            FaultKind::Internal
-            | FaultKind::Malformed
-            | FaultKind::Unauthenticated
-            | FaultKind::Forbidden
-            | FaultKind::NotFound
-            | FaultKind::Conflict
-            | FaultKind::Invalid
-            | FaultKind::Limited => "Something went wrong on our side.".into(),
+        match (self, self.kind()) {
+            (Self::Refused { rule, .. }, _) => rule.detail.into(),
+            (_, FaultKind::Unavailable) => {
+                "The data cannot be reached at the moment. Try again shortly.".into()
+            }
+            (_, FaultKind::Stale) => "Somebody else changed this first. Read it again, then repeat.".into(),
+            _ => domain::fault::OURS.into(),
         }
     }
 

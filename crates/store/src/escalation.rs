@@ -30,6 +30,22 @@ pub struct OverdueTicket {
     pub rule_notifies: bool,
 }
 
+impl OverdueTicket {
+    /// Who works on it once it is escalated: whom the rule names, or whoever does when the rule names nobody.
+    pub fn next_assignee(&self) -> Option<PersonId> {
+        if self.names_somebody() { self.rule_person_id } else { self.assignee_id }
+    }
+
+    /// Which group works on it once it is escalated.
+    pub fn next_group(&self) -> Option<GroupId> {
+        if self.names_somebody() { self.rule_group_id } else { self.group_id }
+    }
+
+    fn names_somebody(&self) -> bool {
+        self.rule_person_id.is_some() || self.rule_group_id.is_some()
+    }
+}
+
 /// A rule to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEscalationRule {
@@ -72,15 +88,15 @@ queries! {
                  order by escalation_rule.site_id nulls last
                  limit 1) as rule on true
          where ticket.state in ('NEW', 'OPEN')
-           and coalesce(ticket.escalated_at, ticket.created_at)
+           and coalesce(ticket.due_from, ticket.created_at)
                <= $1::timestamptz - make_interval(mins => rule.after_minutes)
-         order by coalesce(ticket.escalated_at, ticket.created_at), ticket.id
+         order by coalesce(ticket.due_from, ticket.created_at), ticket.id
          limit $2
            for update of ticket skip locked";
     /// Raises the level of tickets nobody has changed since they were read.
     RAISE: (Timestamp, Vec<TicketId>, Vec<i64>, Vec<Option<PersonId>>, Vec<Option<GroupId>>) => TicketId = "
         update ticket
-           set escalation_level = ticket.escalation_level + 1, escalated_at = $1, updated_at = $1,
+           set escalation_level = ticket.escalation_level + 1, escalated_at = $1, due_from = $1, updated_at = $1,
                assignee_id = given.assignee_id, group_id = given.group_id, version = ticket.version + 1
           from unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[])
                as given (id, version, assignee_id, group_id)
@@ -107,18 +123,12 @@ impl Tx {
         overdue: &[OverdueTicket],
         now: Timestamp,
     ) -> Result<Vec<TicketId>, Error> {
-        let keeps =
-            |ticket: &OverdueTicket| ticket.rule_person_id.is_none() && ticket.rule_group_id.is_none();
-        let person =
-            |ticket: &OverdueTicket| if keeps(ticket) { ticket.assignee_id } else { ticket.rule_person_id };
-        let group =
-            |ticket: &OverdueTicket| if keeps(ticket) { ticket.group_id } else { ticket.rule_group_id };
         let columns = (
             now,
             overdue.iter().map(|ticket| ticket.id).collect::<Vec<_>>(),
             overdue.iter().map(|ticket| ticket.version).collect::<Vec<_>>(),
-            overdue.iter().map(person).collect::<Vec<_>>(),
-            overdue.iter().map(group).collect::<Vec<_>>(),
+            overdue.iter().map(OverdueTicket::next_assignee).collect::<Vec<_>>(),
+            overdue.iter().map(OverdueTicket::next_group).collect::<Vec<_>>(),
         );
         self.all(&RAISE, columns).await
     }

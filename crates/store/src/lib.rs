@@ -3,6 +3,7 @@
 mod bootstrap;
 mod connect;
 mod constraints;
+mod driver;
 mod error;
 mod listen;
 mod measures;
@@ -32,6 +33,7 @@ pub mod ticket;
 
 pub use bootstrap::{ROLES_SQL, bootstrap, create_database};
 pub use constraints::{Breach, RULES, Rule};
+pub use driver::DriverError;
 pub use error::Error;
 pub use listen::{Heard, Listener};
 pub use measures::describe_metrics;

@@ -23,7 +23,7 @@ pub struct TicketNews {
     pub state: TicketState,
     /// How urgent it is.
     pub priority: TicketPriority,
-    /// How often it was escalated.
+    /// How often it had been escalated after the event.
     pub escalation_level: i32,
     /// The name of its site.
     pub site_name: String,
@@ -60,7 +60,7 @@ queries! {
     /// One event with what mail says about its ticket.
     NEWS: (TicketId, TicketEventId) => TicketNews = "
         select client.name as client_name, client.time_zone, client.demo, ticket.number, ticket.title, ticket.state,
-               ticket.priority, ticket.escalation_level, site.name as site_name, ticket_event.kind,
+               ticket.priority, ticket_event.level as escalation_level, site.name as site_name, ticket_event.kind,
                person.name as person_name, ticket_event.detail, ticket_event.at, ticket_event.correlation_id,
                exists (select from ticket_event as mailed
                         where mailed.client_id = ticket_event.client_id
@@ -73,21 +73,22 @@ queries! {
           left join person on person.client_id = ticket_event.client_id and person.id = ticket_event.person_id
          where ticket_event.ticket_id = $1
            and ticket_event.id = $2";
-    /// Whom news of a ticket reach: who works on it, who raised it, its group, and for an escalation the rule's address.
+    /// Whom news of a ticket reach: who had it after the event, who raised it, its group then, and for an escalation the
+    /// rule's address. Of people those who see its site.
     RECIPIENTS: (TicketId, TicketEventId, i64) => Recipient = "
         with told as (
-            select ticket.client_id, ticket.site_id, ticket.priority, ticket.escalation_level, ticket.assignee_id,
-                   ticket.created_by, ticket.group_id, ticket_event.kind
+            select ticket.client_id, ticket.site_id, ticket.priority, ticket.created_by, ticket_event.level,
+                   ticket_event.assignee_id, ticket_event.group_id, ticket_event.kind
               from ticket_event
               join ticket on ticket.client_id = ticket_event.client_id and ticket.id = ticket_event.ticket_id
              where ticket_event.ticket_id = $1
                and ticket_event.id = $2
         ), people as (
-            select client_id, assignee_id as person_id from told
+            select client_id, site_id, assignee_id as person_id from told
             union
-            select client_id, created_by from told
+            select client_id, site_id, created_by from told
             union
-            select person_group_member.client_id, person_group_member.person_id
+            select person_group_member.client_id, told.site_id, person_group_member.person_id
               from told
               join person_group_member on person_group_member.client_id = told.client_id
                                       and person_group_member.group_id = told.group_id
@@ -97,6 +98,11 @@ queries! {
               join person on person.client_id = people.client_id and person.id = people.person_id
              where person.enabled
                and person.email is not null
+               and (person.all_sites or exists (
+                        select from person_site
+                         where person_site.client_id = person.client_id
+                           and person_site.person_id = person.id
+                           and person_site.site_id = people.site_id))
             union all
             select null, lower(rule.notify)
               from told
@@ -105,7 +111,7 @@ queries! {
                       from escalation_rule
                      where escalation_rule.client_id = told.client_id
                        and escalation_rule.priority = told.priority
-                       and escalation_rule.level = told.escalation_level
+                       and escalation_rule.level = told.level
                        and (escalation_rule.site_id = told.site_id or escalation_rule.site_id is null)
                      order by escalation_rule.site_id nulls last
                      limit 1) as rule on rule.notify is not null

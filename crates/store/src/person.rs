@@ -57,6 +57,17 @@ queries! {
          where id = any ($1)
            and enabled
          order by id";
+    /// The name of a person who is enabled and sees a site.
+    NAME_AT_SITE: (PersonId, SiteId) => String = "
+        select person.name
+          from person
+         where person.id = $1
+           and person.enabled
+           and (person.all_sites or exists (
+                    select from person_site
+                     where person_site.client_id = person.client_id
+                       and person_site.person_id = person.id
+                       and person_site.site_id = $2))";
     /// Adds a person; one that exists stays as they are.
     INSERT: (PersonId, Code, String, Option<String>, bool) => () = "
         insert into person (id, code, name, email, all_sites)
@@ -90,6 +101,11 @@ impl Tx {
     /// Reads those of the given people who are enabled.
     pub async fn colleagues(&self, people: Vec<PersonId>) -> Result<Vec<Colleague>, Error> {
         self.all(&COLLEAGUES, (people,)).await
+    }
+
+    /// Reads the name of a person who may be given work at a site: enabled, and sees the site.
+    pub async fn name_of_worker(&self, person: PersonId, site: SiteId) -> Result<Option<String>, Error> {
+        self.opt(&NAME_AT_SITE, (person, site)).await
     }
 
     /// Adds a person, unless they exist.

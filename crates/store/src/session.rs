@@ -156,7 +156,7 @@ impl Tx {
         self.execute(&REVOKE_OTHERS, (person, kept)).await
     }
 
-    /// Removes sessions that ended; answers with the counts operators know.
+    /// Removes sessions that ended; answers how many went and how many are left.
     pub async fn clean_up_sessions(&self) -> Result<serde_json::Value, Error> {
         self.one(&CLEAN_UP, ()).await
     }

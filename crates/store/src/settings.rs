@@ -89,7 +89,7 @@ impl Default for DatabaseSettings {
             name: "youtility".to_owned(),
             user: String::new(),
             password: Secret::default(),
-            tls: TlsMode::Prefer,
+            tls: TlsMode::VerifyFull,
             ca_file: String::new(),
             pool_size: 8,
             wait_timeout_ms: 2_000,

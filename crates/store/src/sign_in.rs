@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::sign_in::{AttemptLimit, LoginName};
+use domain::sign_in::{AttemptLimit, AttemptOutcome, LoginName};
 use domain::{ClientId, PersonId};
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ pub struct Credential {
 /// The answer to a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// The attempt in the audit table.
+    /// The attempt's row in the audit table; those who are blocked in one window share one.
     pub attempt_id: i64,
     /// Whether a password may be looked at.
     pub is_granted: bool,
@@ -41,7 +41,7 @@ queries! {
         select attempt_id, is_granted, blocked_by, retry_after_seconds
           from reserve_sign_in_attempt($1, $2, make_interval(secs => $3), $4, $5)";
     /// Says how a reserved attempt ended.
-    SETTLE: (i64, bool) => bool = "
+    SETTLE: (i64, AttemptOutcome) => bool = "
         select settle_sign_in_attempt($1, $2)";
     /// The person behind a login name, of any client.
     FIND_CREDENTIAL: (String,) => Credential = "
@@ -53,20 +53,17 @@ queries! {
         values ($1, $2, $3)
         on conflict (client_id, person_id) do update
            set login = excluded.login, password_hash = excluded.password_hash, changed_at = now()";
-    /// Stores a password under another hash.
-    SET_PASSWORD_HASH: (String, Timestamp, PersonId) => () = "
+    /// Notes that a credential lets somebody in, and keeps its password under a hash. No row when the hash that was
+    /// compared is not the one kept: the password was changed meanwhile. It is an update, not a lock, so that who changes
+    /// the password at the same moment meets this row as changed, and runs again.
+    USE_CREDENTIAL: (Timestamp, String, PersonId, String) => () = "
         update credential
-           set password_hash = $1, changed_at = $2
-         where person_id = $3";
-    /// Forgets attempts of a network, of a login name, or of everybody.
-    RESET: (Option<IpAddr>, Option<String>) => i32 = "
-        select reset_sign_in_limits($1, $2)";
-    /// What a reservation would answer, as operators know it.
-    CHECK: (IpAddr, String, f64, i32) => serde_json::Value = "
-        select check_rate_limit($1, $2, make_interval(secs => $3), $4)";
-    /// Removes attempts older than some days.
-    CLEAN_UP: (i32,) => i64 = "
-        select clean_up_sign_in_attempts($1)";
+           set used_at = $1, password_hash = $2
+         where person_id = $3
+           and password_hash = $4";
+    /// Removes attempts older than some days, some at a time.
+    CLEAN_UP: (i32, i32) => i64 = "
+        select clean_up_sign_in_attempts($1, $2)";
 }
 
 impl Tx {
@@ -81,14 +78,9 @@ impl Tx {
         self.one(&RESERVE, (address, login.key(), window, limit.per_login, limit.per_address)).await
     }
 
-    /// Says that a reserved attempt succeeded: the login name's failures are forgotten.
-    pub async fn settle_succeeded_sign_in(&self, attempt: i64) -> Result<bool, Error> {
-        self.one(&SETTLE, (attempt, true)).await
-    }
-
-    /// Says that a reserved attempt failed: it stays counted.
-    pub async fn settle_failed_sign_in(&self, attempt: i64) -> Result<bool, Error> {
-        self.one(&SETTLE, (attempt, false)).await
+    /// Says how a reserved attempt ended; answers whether it was still open.
+    pub async fn settle_sign_in(&self, attempt: i64, outcome: AttemptOutcome) -> Result<bool, Error> {
+        self.one(&SETTLE, (attempt, outcome)).await
     }
 
     /// Finds the person behind a login name.
@@ -101,32 +93,21 @@ impl Tx {
         self.execute_one(&SET_CREDENTIAL, (person, login, hash)).await
     }
 
-    /// Stores a person's password under another hash.
-    pub async fn set_password_hash(&self, person: PersonId, hash: &str, now: Timestamp) -> Result<(), Error> {
-        self.execute_one(&SET_PASSWORD_HASH, (hash, now, person)).await
-    }
-
-    /// Forgets attempts of a network or of a login name; of everybody when neither is given.
-    pub async fn reset_sign_in_limits(
+    /// Notes that a credential lets its person in, and keeps `new_hash` from here on; [`Error::Stale`] when the password
+    /// was changed since the credential was read.
+    pub async fn use_credential(
         &self,
-        address: Option<IpAddr>,
-        login: Option<&str>,
-    ) -> Result<i32, Error> {
-        self.one(&RESET, (address, login)).await
+        credential: &Credential,
+        new_hash: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let verified = &credential.password_hash;
+        let kept = new_hash.unwrap_or(verified);
+        self.execute_one(&USE_CREDENTIAL, (now, kept, credential.person_id, verified)).await
     }
 
-    /// Tells how a login name and a network stand, as operators know it.
-    pub async fn check_rate_limit(
-        &self,
-        address: IpAddr,
-        login: &str,
-        limit: &AttemptLimit,
-    ) -> Result<serde_json::Value, Error> {
-        self.one(&CHECK, (address, login, limit.window.as_secs_f64(), limit.per_login)).await
-    }
-
-    /// Removes attempts older than some days.
-    pub async fn clean_up_sign_in_attempts(&self, days: i32) -> Result<i64, Error> {
-        self.one(&CLEAN_UP, (days,)).await
+    /// Removes at most `limit` attempts older than some days; fewer than `limit` means that none are left.
+    pub async fn clean_up_sign_in_attempts(&self, days: i32, limit: i32) -> Result<i64, Error> {
+        self.one(&CLEAN_UP, (days, limit)).await
     }
 }

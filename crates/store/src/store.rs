@@ -1,5 +1,6 @@
 //! The handle to the database that everybody shares.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
@@ -22,13 +23,14 @@ pub struct Store {
 }
 
 impl Store {
-    /// Prepares a pool; connecting happens at first use.
+    /// Prepares a pool; connecting happens at first use. PostgreSQL shows the connections as `youtility-<name>`.
     ///
     /// # Errors
     /// When certificate authorities cannot be read.
-    pub fn new(settings: &DatabaseSettings, application_name: &str) -> Result<Self, Error> {
+    pub fn new(settings: &DatabaseSettings, name: &str) -> Result<Self, Error> {
+        let application_name = format!("youtility-{name}");
         Ok(Self {
-            pool: pool::open(settings, application_name)?,
+            pool: pool::open(settings, &application_name)?,
             listening: settings.connection(&format!("{application_name}-listen")),
             tls: tls::connector(settings)?,
             attempts_max: settings.transaction_attempts_max,
@@ -44,6 +46,17 @@ impl Store {
         let found = self.run_system("check_schema", |tx| async move { migrate::version(&tx).await }).await?;
         let needed = migrate::compiled_version();
         if found < needed { Err(Error::SchemaBehind { found, needed }) } else { Ok(()) }
+    }
+
+    /// Answers readiness: [`Store::check`] as a probe that owns what it asks, with words for operators.
+    pub fn probe(
+        &self,
+    ) -> impl Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync + 'static {
+        let store = self.clone();
+        move || {
+            let store = store.clone();
+            Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
+        }
     }
 
     /// Listens to channels on a connection of its own that comes back by itself.

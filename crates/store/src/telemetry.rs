@@ -86,6 +86,12 @@ queries! {
          order by device_id, message_id
         on conflict do nothing
         returning device_id, message_id";
+    /// Those of the given messages that were taken as misdated.
+    TAKEN_MISDATED: (Vec<DeviceId>, Vec<MessageId>) => MessageKey = "
+        select telemetry_misdated.device_id, telemetry_misdated.message_id
+          from unnest($1::uuid[], $2::uuid[]) as given (device_id, message_id)
+          join telemetry_misdated on telemetry_misdated.device_id = given.device_id
+                                 and telemetry_misdated.message_id = given.message_id";
     /// Moves the newest values on; older readings change nothing.
     SET_LATEST: (Vec<DeviceId>, Vec<Metric>, Vec<f64>, Vec<Timestamp>, Vec<MessageId>) => () = "
         insert into device_latest as latest (device_id, metric, value, measured_at, message_id)
@@ -111,9 +117,9 @@ queries! {
                          where topic = $3
                            and at > $2::timestamptz - interval '1 hour'
                          limit $8) as recent) < $8";
-    /// Removes dead letters and keys of misdated messages older than some days.
-    CLEAN_UP: (i32,) => i64 = "
-        select clean_up_telemetry($1)";
+    /// Removes dead letters and keys of misdated messages older than some days, some at a time.
+    CLEAN_UP: (i32, i32) => i64 = "
+        select clean_up_telemetry($1, $2)";
     /// Creates a table's partitions of some days.
     ENSURE_PARTITIONS: (String, Date, i32) => i32 = "
         select ensure_daily_partitions($1, $2, $3)";
@@ -145,6 +151,13 @@ impl Tx {
             messages.iter().map(|message| message.received_at).collect::<Vec<_>>(),
         );
         self.all(&TAKE_MISDATED, columns).await
+    }
+
+    /// Finds those of the given messages that were taken as misdated.
+    pub async fn taken_misdated(&self, keys: &[MessageKey]) -> Result<Vec<MessageKey>, Error> {
+        let devices: Vec<DeviceId> = keys.iter().map(|key| key.device_id).collect();
+        let messages: Vec<MessageId> = keys.iter().map(|key| key.message_id).collect();
+        self.all(&TAKEN_MISDATED, (devices, messages)).await
     }
 
     /// Moves the newest values of devices on.
@@ -183,9 +196,10 @@ impl Tx {
         self.execute(&BURY, columns).await
     }
 
-    /// Removes dead letters and keys of misdated messages older than some days.
-    pub async fn clean_up_telemetry(&self, days: i32) -> Result<i64, Error> {
-        self.one(&CLEAN_UP, (days,)).await
+    /// Removes dead letters and keys of misdated messages older than some days, at most `limit` of each; fewer than
+    /// `limit` means that none are left.
+    pub async fn clean_up_telemetry(&self, days: i32, limit: i32) -> Result<i64, Error> {
+        self.one(&CLEAN_UP, (days, limit)).await
     }
 
     /// Creates a table's partitions for `days` days from a day on; answers how many were missing.

@@ -74,10 +74,29 @@ pub struct NewTicketEvent {
     pub person_id: Option<PersonId>,
     /// The whole sentence.
     pub detail: String,
+    /// Who works on the ticket after it.
+    pub assignee_id: Option<PersonId>,
+    /// Which group works on the ticket after it.
+    pub group_id: Option<GroupId>,
+    /// How often the ticket was escalated after it.
+    pub level: i32,
     /// What started it.
     pub correlation_id: CorrelationId,
     /// When.
     pub at: Timestamp,
+}
+
+/// An entry of some ticket's history, to tell a repetition from something else under the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTicketEvent {
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// What happened.
+    pub kind: TicketEventKind,
+    /// Who did it.
+    pub person_id: Option<PersonId>,
+    /// The whole sentence.
+    pub detail: String,
 }
 
 /// Which tickets a page shows, and where it begins.
@@ -105,6 +124,7 @@ row! { Ticket {
 } }
 row! { ListedTicket { id, number, title, state, priority, site_name, assignee_name, created_at } }
 row! { TicketHistoryEntry { id, kind, person_name, detail, at } }
+row! { KnownTicketEvent { ticket_id, kind, person_id, detail } }
 
 impl FromRow for NamedTicket {
     fn columns() -> Vec<Column> {
@@ -230,8 +250,8 @@ queries! {
              cross join counter
             returning id, number
         ), told as (
-            insert into ticket_event (id, ticket_id, kind, person_id, detail, correlation_id, at)
-            select event_id, id, 'CREATED', created_by, detail, correlation_id, created_at
+            insert into ticket_event (id, ticket_id, kind, person_id, detail, assignee_id, group_id, correlation_id, at)
+            select event_id, id, 'CREATED', created_by, detail, assignee_id, group_id, correlation_id, created_at
               from given
             returning ticket_id
         )
@@ -239,12 +259,12 @@ queries! {
           from raised
           join told on told.ticket_id = raised.id
          order by raised.number";
-    /// Moves a ticket nobody has changed since it was read.
-    SET_STATE: (TicketState, Timestamp, TicketId, i64) => () = "
+    /// Moves a ticket nobody has changed since it was read; the time escalation counts starts anew where it is said.
+    SET_STATE: (TicketState, Timestamp, bool, TicketId, i64) => () = "
         update ticket
-           set state = $1, updated_at = $2, version = version + 1
-         where id = $3
-           and version = $4";
+           set state = $1, updated_at = $2, due_from = case when $3 then $2 else due_from end, version = version + 1
+         where id = $4
+           and version = $5";
     /// Gives a ticket nobody has changed since it was read to somebody.
     SET_ASSIGNEE: (Option<PersonId>, Option<GroupId>, Timestamp, TicketId, i64) => () = "
         update ticket
@@ -252,19 +272,20 @@ queries! {
          where id = $4
            and version = $5";
     /// Adds entries to histories; those that exist stay as they are.
-    TELL: (Vec<TicketEventId>, Vec<TicketId>, Vec<TicketEventKind>, OfNew<PersonId>, Vec<String>,
-           Vec<CorrelationId>, Vec<Timestamp>) => () = "
-        insert into ticket_event (id, ticket_id, kind, person_id, detail, correlation_id, at)
-        select id, ticket_id, kind, person_id, detail, correlation_id, at
-          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[])
-               as given (id, ticket_id, kind, person_id, detail, correlation_id, at)
+    TELL: (Vec<TicketEventId>, Vec<TicketId>, Vec<TicketEventKind>, OfNew<PersonId>, Vec<String>, OfNew<PersonId>,
+           OfNew<GroupId>, Vec<i32>, Vec<CorrelationId>, Vec<Timestamp>) => () = "
+        insert into ticket_event (id, ticket_id, kind, person_id, detail, assignee_id, group_id, level, correlation_id,
+                                  at)
+        select id, ticket_id, kind, person_id, detail, assignee_id, group_id, level, correlation_id, at
+          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[],
+                      $8::integer[], $9::uuid[], $10::timestamptz[])
+               as given (id, ticket_id, kind, person_id, detail, assignee_id, group_id, level, correlation_id, at)
         on conflict (client_id, id) do nothing";
-    /// How many tickets there are in each state.
-    COUNT: () => (TicketState, i64) = "
-        select state, count(*)
-          from ticket
-         group by state
-         order by state";
+    /// An entry of some ticket's history.
+    EVENT: (TicketEventId,) => KnownTicketEvent = "
+        select ticket_id, kind, person_id, detail
+          from ticket_event
+         where id = $1";
 }
 
 impl Tx {
@@ -338,7 +359,8 @@ impl Tx {
         to: TicketState,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.execute_one(&SET_STATE, (to, now, read.id, read.version)).await
+        let restarts = to.escalates() && !read.state.escalates();
+        self.execute_one(&SET_STATE, (to, now, restarts, read.id, read.version)).await
     }
 
     /// Stores who works on a ticket; [`Error::Stale`] when somebody changed the ticket since it was read.
@@ -360,14 +382,17 @@ impl Tx {
             events.iter().map(|event| event.kind).collect::<Vec<_>>(),
             events.iter().map(|event| event.person_id).collect::<Vec<_>>(),
             events.iter().map(|event| event.detail.clone()).collect::<Vec<_>>(),
+            events.iter().map(|event| event.assignee_id).collect::<Vec<_>>(),
+            events.iter().map(|event| event.group_id).collect::<Vec<_>>(),
+            events.iter().map(|event| event.level).collect::<Vec<_>>(),
             events.iter().map(|event| event.correlation_id).collect::<Vec<_>>(),
             events.iter().map(|event| event.at).collect::<Vec<_>>(),
         );
         self.execute(&TELL, columns).await
     }
 
-    /// Counts tickets by state.
-    pub async fn count_tickets(&self) -> Result<Vec<(TicketState, i64)>, Error> {
-        self.all(&COUNT, ()).await
+    /// Reads an entry of some ticket's history.
+    pub async fn ticket_event(&self, id: TicketEventId) -> Result<Option<KnownTicketEvent>, Error> {
+        self.opt(&EVENT, (id,)).await
     }
 }

@@ -247,7 +247,11 @@ impl Tx {
             pool.manager().statement_caches.clear();
         }
         self.inner.trouble.get_or_init(|| trouble);
-        if refused_change { Error::Failed { during, source } } else { Error::from_driver(during, source) }
+        if refused_change {
+            Error::Failed { during, source: source.into() }
+        } else {
+            Error::from_driver(during, source)
+        }
     }
 }
 
@@ -257,5 +261,5 @@ fn is_read_only(error: &tokio_postgres::Error) -> bool {
 }
 
 fn decode<R: FromRow>(during: &'static str, row: &Row) -> Result<R, Error> {
-    R::from_row(row).map_err(|source| Error::Failed { during, source })
+    R::from_row(row).map_err(|source| Error::Failed { during, source: source.into() })
 }

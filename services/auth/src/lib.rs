@@ -36,11 +36,7 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
     store::describe_metrics();
     let trust = web::Data::new(ctx.settings.trust.open()?);
     let state = State::new(&ctx).await?;
-    let store = state.store.clone();
-    ctx.readiness.add("database", move || {
-        let store = store.clone();
-        async move { store.check().await.map_err(|error| error.to_string()) }
-    });
+    ctx.readiness.add("database", state.store.probe());
     let state = web::Data::new(state);
     Process::new(&ctx).serve(&ctx.settings.http, move |config| {
         config.app_data(trust.clone()).app_data(state.clone());

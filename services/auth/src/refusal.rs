@@ -63,21 +63,13 @@ impl Fault for Refusal {
             Self::Busy => "Many people sign in at this moment. Try again shortly.",
             Self::Stream => "Ended sessions cannot be followed at this moment. Try again shortly.",
             Self::Unanswered => "The data cannot be reached at the moment. Try again shortly.",
-            Self::Broken(_) => "Something went wrong on our side.",
+            Self::Broken(_) => domain::fault::OURS,
         }
         .into()
     }
 
     fn fields(&self) -> &[FieldError] {
-        match self {
-            Self::Form(fields) => fields,
-            Self::Credentials
-            | Self::Session
-            | Self::Busy
-            | Self::Stream
-            | Self::Unanswered
-            | Self::Broken(_) => &[],
-        }
+        if let Self::Form(fields) = self { fields } else { &[] }
     }
 
     fn retry_after_seconds(&self) -> Option<u64> {

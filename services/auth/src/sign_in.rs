@@ -6,7 +6,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderMap, SET_COOKIE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use api::session::{Session, SignIn};
-use app::sign_in::{Credential, LiveSession, NewSession};
+use app::sign_in::{Attempt, Credential, LiveSession, NewSession};
 use domain::sign_in::LoginName;
 use domain::{CorrelationId, FieldError, Secret};
 use service::extract::Json;
@@ -42,15 +42,21 @@ pub(crate) async fn sign_in(
 }
 
 /// The order that holds: count the attempt, find whose login it is, compare, then open a session. Nobody reaches a
-/// comparison without a counted attempt, and whatever cannot be asked on the way lets nobody in.
+/// comparison without a counted attempt, and whatever cannot be asked on the way lets nobody in. A password changed while
+/// the old one was compared lets nobody in either.
 async fn admit(state: &State, form: Form, from: Origin) -> Result<(SessionToken, LiveSession), Problem> {
     let store = &state.store;
     let attempt = state.ask(app::sign_in::reserve(store, &form.login, from.address, &state.limit)).await?;
     let credential = state.ask(app::sign_in::find_credential(store, &form.login)).await?;
-    let Some((credential, new_hash)) = compare(state, credential, form.password).await? else {
-        state.ask(app::sign_in::record_failure(store, attempt)).await?;
-        return Err(Refusal::Credentials.into());
+    let compared = match compare(state, credential, form.password).await {
+        Ok(compared) => compared,
+        Err(refusal) => {
+            // Nothing was compared: whoever waited in vain keeps their attempts.
+            state.ask(app::sign_in::abandon(store, attempt)).await?;
+            return Err(refusal.into());
+        }
     };
+    let Some((credential, new_hash)) = compared else { return refuse(state, attempt).await };
     let token = SessionToken::generate().map_err(Refusal::Broken)?;
     let new = NewSession {
         token_hash: token.hash(),
@@ -62,8 +68,16 @@ async fn admit(state: &State, form: Form, from: Origin) -> Result<(SessionToken,
         correlation_id: from.correlation_id,
     };
     let now = state.clock.now();
-    let session = state.ask(app::sign_in::open_session(store, attempt, &credential, &new, now)).await?;
-    Ok((token, session))
+    match state.ask(app::sign_in::open_session(store, attempt, &credential, &new, now)).await? {
+        Some(session) => Ok((token, session)),
+        None => refuse(state, attempt).await,
+    }
+}
+
+/// Leaves an attempt counted and says what whoever may not sign in reads, whatever the reason.
+async fn refuse<T>(state: &State, attempt: Attempt) -> Result<T, Problem> {
+    state.ask(app::sign_in::record_failure(&state.store, attempt)).await?;
+    Err(Refusal::Credentials.into())
 }
 
 /// The credential whose password was given, and the hash to keep from here on; `None` when there is no such.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use rustls_pki_types::ServerName;
+use service::tls::BrokerTls;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::finding::Finding;
-use crate::settings::{BrokerSettings, BrokerTls};
+use crate::settings::BrokerSettings;
 
 /// First byte of a CONNECT packet.
 const CONNECT: u8 = 0x10;
@@ -41,7 +42,7 @@ impl BrokerProbe {
         let tls = match settings.tls {
             BrokerTls::Disable => None,
             BrokerTls::Verify => {
-                let client = Arc::new(crate::tls::client(&settings.ca_file)?);
+                let client = Arc::new(service::tls::client(&settings.ca_file)?);
                 let name =
                     ServerName::try_from(settings.host.clone()).context("broker.host is no host name")?;
                 Some((TlsConnector::from(client), name))

@@ -1,4 +1,4 @@
-//! Questions to PostgreSQL itself: does it answer, and are the functions there that operators know.
+//! Questions to PostgreSQL itself: does it answer, and are the functions there that operators and the worker call.
 
 use std::io;
 use std::time::Instant;
@@ -18,7 +18,7 @@ const FUNCTIONS: &str = "
                           where proname = name and pronamespace = 'public'::regnamespace) as present
       from unnest($1::text[]) as name";
 
-/// The functions that the running processes call.
+/// What says which limit of sign-in is full, for operators, and what removes ended sessions, for the worker.
 const WANTED: &[&str] = &["check_rate_limit", "cleanup_expired_sessions"];
 
 /// Connects once, keeps the connection while it works, and asks whether PostgreSQL answers.

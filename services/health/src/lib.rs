@@ -6,6 +6,7 @@ mod cause;
 mod database;
 mod endpoint;
 mod finding;
+mod metrics;
 mod probe;
 mod report;
 mod routes;
@@ -13,8 +14,6 @@ mod session;
 mod settings;
 mod targets;
 mod task_queue;
-mod telemetry;
-mod tls;
 
 use std::time::Instant;
 
@@ -24,8 +23,7 @@ use service::{About, Context, Process};
 use crate::board::Board;
 use crate::routes::State;
 pub use crate::settings::{
-    BrokerSettings, BrokerTls, DatabaseSettings, ProbeSettings, ServiceSettings, Settings, TaskQueueSettings,
-    Tls,
+    BrokerSettings, DatabaseSettings, ProbeSettings, ServiceSettings, Settings, TaskQueueSettings, Tls,
 };
 
 /// Name, version and defaults of this service.
@@ -40,7 +38,7 @@ pub fn about() -> About {
 /// When the certificate authorities cannot be read or the address is taken.
 #[expect(clippy::unused_async, reason = "`service::run` awaits the start of every process")]
 pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
-    telemetry::describe();
+    metrics::describe();
     let board = start_probers(&ctx)?;
     let filled = board.clone();
     ctx.readiness.add("probers", move || {

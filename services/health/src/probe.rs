@@ -1,12 +1,13 @@
 //! The prober: one loop per target, each with its own interval and time limit.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use service::Clock;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::finding::{Finding, Observation};
+use crate::metrics;
 use crate::settings::ProbeSettings;
 use crate::targets::Target;
 
@@ -28,19 +29,8 @@ pub(crate) async fn watch_target(
             Err(_elapsed) => Finding::unhealthy(format!("no answer within {} ms", pace.time_limit_ms)),
         };
         let duration = started.elapsed();
-        report(&target.name, &finding, duration);
+        metrics::asked(&target.name, finding.status, duration);
         let at = clock.now();
         board.send_modify(|last| *last = Some(Observation::following(last.as_ref(), finding, at, duration)));
     }
-}
-
-fn report(name: &str, finding: &Finding, duration: Duration) {
-    let level = match finding.status {
-        api::health::HealthStatus::Healthy => 1.0,
-        api::health::HealthStatus::Degraded => 0.5,
-        api::health::HealthStatus::Unhealthy => 0.0,
-    };
-    metrics::gauge!(crate::telemetry::CHECK_STATUS, "check" => name.to_owned()).set(level);
-    metrics::histogram!(crate::telemetry::PROBE_DURATION_SECONDS, "check" => name.to_owned())
-        .record(duration.as_secs_f64());
 }

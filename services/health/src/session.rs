@@ -1,6 +1,6 @@
 //! One connection to PostgreSQL that can be walked away from.
 
-use service::Tasks;
+use service::{Tasks, tls};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -54,11 +54,13 @@ impl Connector {
                 config.ssl_mode(tokio_postgres::config::SslMode::Disable);
                 None
             }
-            Tls::Require | Tls::VerifyFull => {
-                config.ssl_mode(tokio_postgres::config::SslMode::Require);
-                Some(MakeRustlsConnect::new(crate::tls::client(&settings.ca_file)?))
-            }
+            Tls::VerifyCa => Some(tls::client_overlooking_names(&settings.ca_file)?),
+            Tls::Require | Tls::VerifyFull => Some(tls::client(&settings.ca_file)?),
         };
+        let tls = tls.map(|client| {
+            config.ssl_mode(tokio_postgres::config::SslMode::Require);
+            MakeRustlsConnect::new(client)
+        });
         Ok(Self { config, tls, tasks: tasks.clone() })
     }
 
@@ -84,7 +86,9 @@ impl Connector {
             // How the connection ends shows at the next question; nothing can be done about it here.
             match closed.run_until_cancelled(connection).await {
                 None | Some(Ok(())) => {}
-                Some(Err(error)) => tracing::debug!(error = %error, "probe connection ended"),
+                Some(Err(error)) => {
+                    tracing::debug!(error.chain = domain::fault::chain(&error), "a probe's connection ended");
+                }
             }
         });
         Ok(Session { client, _closes_when_dropped: guard })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::Secret;
 use serde::{Deserialize, Serialize};
+use service::tls::BrokerTls;
 use service::{HttpClientSettings, HttpSettings, Mistakes, ProcessSettings};
 
 use crate::targets::{BROKER, DATABASE, FUNCTIONS, TASK_QUEUE};
@@ -91,6 +92,8 @@ pub enum Tls {
     Prefer,
     /// TLS only; the server proves its name.
     Require,
+    /// TLS only; the server proves that an authority knows it, under whatever name.
+    VerifyCa,
     /// TLS only; the server proves its name.
     VerifyFull,
 }
@@ -132,16 +135,6 @@ pub struct BrokerSettings {
     pub password: Secret,
 }
 
-/// How the connection to the broker is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BrokerTls {
-    /// Plain text, for the same machine.
-    Disable,
-    /// TLS; the broker proves its name.
-    Verify,
-}
-
 /// Where one service is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,7 +155,7 @@ impl service::Settings for Settings {
         self.http_client.check(mistakes);
         mistakes.secret("database.password", &self.database.password);
         if !self.broker.host.is_empty() && !self.broker.username.is_empty() {
-            mistakes.secret("broker.password", &self.broker.password);
+            mistakes.given_secret("broker.password", &self.broker.password);
         }
         self.check_pace(mistakes);
         self.check_services(mistakes);

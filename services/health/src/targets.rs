@@ -15,7 +15,7 @@ use crate::task_queue::TaskQueueProbe;
 
 /// PostgreSQL itself.
 pub(crate) const DATABASE: &str = "database";
-/// The functions operators know.
+/// The functions that operators call when people cannot sign in, and that tidy up after them.
 pub(crate) const FUNCTIONS: &str = "postgresql_functions";
 /// The task queue and its workers.
 pub(crate) const TASK_QUEUE: &str = "task_queue";
@@ -73,10 +73,8 @@ pub(crate) fn targets(settings: &Settings, client: &Client, tasks: &Tasks) -> an
     let mut targets = vec![
         Target { critical: true, ..target(DATABASE, &[], interval, database) },
         Target { critical: true, ..target(FUNCTIONS, &[DATABASE], interval, functions) },
-        Target {
-            critical: true,
-            ..target(TASK_QUEUE, &[DATABASE], settings.task_queue.interval(), task_queue)
-        },
+        // A backlog is no reason to send nobody here: pages are served without it.
+        target(TASK_QUEUE, &[DATABASE], settings.task_queue.interval(), task_queue),
     ];
     if !settings.broker.host.is_empty() {
         let broker = Probe::Broker(BrokerProbe::new(settings.broker.clone())?);

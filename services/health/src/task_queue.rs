@@ -36,9 +36,10 @@ impl TaskQueueProbe {
     }
 }
 
-/// What the figures mean. The worst of it is said.
+/// What the figures mean. The worst of it is said. A queue that somebody has paused waits as it should.
 fn judge(stats: &Stats, limits: TaskQueueSettings) -> Finding {
-    let oldest = stats.queues.iter().map(|queue| queue.oldest_age_seconds).fold(0.0, f64::max);
+    let open = stats.queues.iter().filter(|queue| !queue.paused);
+    let oldest = open.map(|queue| queue.oldest_age_seconds).fold(0.0, f64::max);
     let dead_letters = stats.dead_letters();
     let finding = if stats.workers_alive == 0 {
         Finding::unhealthy("no worker is alive")
@@ -111,6 +112,13 @@ mod tests {
         assert_eq!(verdict(&stats(1, 300.0, 0)).0, HealthStatus::Healthy);
         assert_eq!(verdict(&stats(1, 301.0, 0)).0, HealthStatus::Degraded);
         assert_eq!(verdict(&stats(1, 3_601.0, 0)).0, HealthStatus::Unhealthy);
+    }
+
+    #[test]
+    fn a_paused_queue_may_wait_as_long_as_it_likes() {
+        let mut paused = stats(1, 9_000.0, 0);
+        paused.queues[0].paused = true;
+        assert_eq!(verdict(&paused).0, HealthStatus::Healthy);
     }
 
     #[test]

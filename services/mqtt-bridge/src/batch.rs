@@ -45,10 +45,41 @@ pub(crate) async fn write(
         verdicts.push(verdict);
         letters.extend(letter);
     }
-    if !letters.is_empty() {
-        app::telemetry::record_dead_letters(store, &letters, letters_per_hour_max).await?;
-    }
+    bury(store, letters, letters_per_hour_max).await?;
     Ok(verdicts)
+}
+
+/// Keeps dead letters: all at once, or each alone where PostgreSQL refuses a value, so that one of them never holds up
+/// the rest.
+async fn bury(store: &Store, letters: Vec<DeadLetter>, per_hour_max: u32) -> Result<(), app::Error> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    match app::telemetry::record_dead_letters(store, &letters, per_hour_max).await {
+        Ok(_) => return Ok(()),
+        Err(error) if !is_about_values(&error) => return Err(error),
+        Err(_refused) => {}
+    }
+    for letter in letters {
+        bury_alone(store, letter, per_hour_max).await?;
+    }
+    Ok(())
+}
+
+/// Keeps one dead letter; without its texts if they are what is refused. Nothing else can be done for one that is
+/// refused even so.
+async fn bury_alone(store: &Store, letter: DeadLetter, per_hour_max: u32) -> Result<(), app::Error> {
+    let correlation_id = letter.correlation_id;
+    let bare = DeadLetter { topic: "unknown".to_owned(), reason: "unknown".to_owned(), ..letter.clone() };
+    for attempt in [letter, bare] {
+        match app::telemetry::record_dead_letters(store, &[attempt], per_hour_max).await {
+            Ok(_) => return Ok(()),
+            Err(error) if !is_about_values(&error) => return Err(error),
+            Err(_refused) => {}
+        }
+    }
+    tracing::error!(target: "mqtt", %correlation_id, "a dead letter cannot be kept and is lost");
+    Ok(())
 }
 
 fn judge(
@@ -58,7 +89,10 @@ fn judge(
 ) -> (Verdict, Option<DeadLetter>) {
     let message = match read {
         Ok(message) => message,
-        Err(unreadable) => return refuse(delivery, &unreadable.to_string(), unreadable.to_string(), None),
+        Err(unreadable) => {
+            let reason = unreadable.to_string();
+            return refuse(delivery, &reason, &reason, None);
+        }
     };
     match outcomes.next() {
         Some(Outcome::Stored) => (Verdict::Stored(message.id), None),
@@ -72,7 +106,7 @@ fn judge(
                 | Refusal::Metric
                 | Refusal::Value => None,
             };
-            refuse(delivery, &refusal.to_string(), told(&refusal), sqlstate)
+            refuse(delivery, &refusal.to_string(), &told(&refusal), sqlstate)
         }
     }
 }
@@ -92,18 +126,33 @@ fn told(refusal: &Refusal) -> String {
 fn refuse(
     delivery: &Delivery,
     kept_reason: &str,
-    reason: String,
+    told_reason: &str,
     sqlstate: Option<String>,
 ) -> (Verdict, Option<DeadLetter>) {
     let letter = DeadLetter {
-        topic: delivery.topic.chars().take(TOPIC_CHARS_MAX).collect(),
+        topic: readable(&delivery.topic, TOPIC_CHARS_MAX),
         payload: delivery.payload.to_vec(),
-        reason: kept_reason.chars().take(REASON_CHARS_MAX).collect(),
+        reason: readable(kept_reason, REASON_CHARS_MAX),
         sqlstate,
         correlation_id: delivery.correlation_id,
         at: delivery.received_at,
     };
+    let reason = readable(told_reason, REASON_CHARS_MAX);
     (Verdict::Refused { id: message::id_of(&delivery.payload), reason }, Some(letter))
+}
+
+/// Cuts a text that a device may have chosen. Control characters are shown as replaced: PostgreSQL refuses one of them,
+/// and a person who reads the rest should not be fooled by them.
+fn readable(text: &str, chars_max: usize) -> String {
+    let shown = |character: char| {
+        if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
+    };
+    text.chars().map(shown).take(chars_max).collect()
+}
+
+/// Whether PostgreSQL was there and refused what it was given.
+fn is_about_values(error: &app::Error) -> bool {
+    matches!(error, app::Error::Store(error) if error.is_about_values())
 }
 
 /// Whether somebody must look: the database is there, but refuses what it should take.

@@ -2,8 +2,8 @@
 
 mod batch;
 mod broker;
-mod measure;
 mod message;
+mod metrics;
 mod settings;
 mod topics;
 mod writer;
@@ -15,7 +15,7 @@ use store::Store;
 use crate::broker::{Answers, Inbox};
 use crate::writer::Writer;
 
-pub use settings::{BatchSettings, BrokerSettings, BrokerTls, Settings};
+pub use settings::{BatchSettings, BrokerSettings, Settings};
 
 /// Describes this service.
 pub fn about() -> About {
@@ -28,7 +28,7 @@ pub fn about() -> About {
 /// When a setting cannot work. A broker or database that is away is waited for.
 #[expect(clippy::unused_async, reason = "service::run wants a future")]
 pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
-    measure::describe();
+    metrics::describe();
     store::describe_metrics();
     let settings = &ctx.settings;
     let store = Store::new(&settings.database, ctx.about.name).context("preparing the database")?;
@@ -53,10 +53,7 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
         answers_link.leave().await;
     });
 
-    ctx.readiness.add("database", move || {
-        let store = store.clone();
-        async move { store.check().await.map_err(|error| error.to_string()) }
-    });
+    ctx.readiness.add("database", store.probe());
     ctx.readiness.add("broker", move || {
         let state = subscribed.check();
         async move { state }

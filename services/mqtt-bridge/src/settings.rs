@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Secret;
 use serde::{Deserialize, Serialize};
+use service::tls::BrokerTls;
 use service::{Mistakes, ProcessSettings};
 use store::DatabaseSettings;
 
@@ -19,16 +20,6 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// How messages are written.
     pub batch: BatchSettings,
-}
-
-/// How the connection to the broker is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BrokerTls {
-    /// Not at all.
-    Disable,
-    /// By TLS, with the broker's certificate and name checked.
-    Verify,
 }
 
 /// Where the broker is and how to hold a session with it.
@@ -47,7 +38,7 @@ pub struct BrokerSettings {
     pub username: String,
     /// Its password.
     pub password: Secret,
-    /// The name of our session, kept over restarts.
+    /// What the name of our session begins with; the rest is made from the password.
     pub client_id: String,
     /// How long the broker keeps the session without us.
     pub session_expiry_seconds: u32,
@@ -82,7 +73,7 @@ impl BrokerSettings {
     }
 
     fn check(&self, mistakes: &mut Mistakes) {
-        mistakes.secret("broker.password", &self.password);
+        mistakes.given_secret("broker.password", &self.password);
         if self.client_id.is_empty() {
             mistakes.add("broker.client_id", "name the session");
         }
@@ -144,5 +135,27 @@ impl service::Settings for Settings {
         self.database.check(|key, advice| mistakes.add(format!("database.{key}"), advice));
         self.broker.check(mistakes);
         self.batch.check(mistakes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB";
+
+    fn load(broker_password: &str) -> Result<Settings, Mistakes> {
+        let pairs = [("DATABASE__PASSWORD", OURS), ("BROKER__PASSWORD", broker_password)];
+        let pairs = pairs.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned()));
+        service::load_settings(&crate::about(), &[], pairs)
+    }
+
+    #[test]
+    fn how_long_the_brokers_password_is_is_for_its_giver_to_say() {
+        assert!(load("k3vQ9tZr").is_ok());
+        for missing in ["", "changeme"] {
+            let mistakes = load(missing).unwrap_err().to_string();
+            assert!(mistakes.starts_with("broker.password"), "{mistakes}");
+        }
     }
 }

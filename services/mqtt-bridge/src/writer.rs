@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::batch::{self, Verdict};
 use crate::broker::{Answers, Delivery, Inbox};
-use crate::measure;
+use crate::metrics;
 use crate::settings::BatchSettings;
 use crate::topics::Address;
 
@@ -62,9 +62,9 @@ impl Writer {
         loop {
             match batch::write(&self.store, batch, self.settings.dead_letters_per_hour_max).await {
                 Ok(verdicts) => return Some((verdicts, attempts)),
-                Err(error) => complain(error, attempts),
+                Err(error) => complain(&error, attempts),
             }
-            measure::retry();
+            metrics::retry();
             tokio::select! {
                 () = self.drain.begun() => return None,
                 () = sleep(delays.next().unwrap_or(longest)) => attempts += 1,
@@ -87,11 +87,11 @@ impl Writer {
         let stored = count(|verdict| matches!(verdict, Verdict::Stored(_)));
         let repeated = count(|verdict| matches!(verdict, Verdict::Repeated(_)));
         let refused = count(|verdict| matches!(verdict, Verdict::Refused { .. }));
-        measure::batch(took, lag);
-        measure::messages("stored", stored);
-        measure::messages("repeated", repeated);
-        measure::messages("refused", refused);
-        measure::waiting(self.inbox.waiting());
+        metrics::batch(took, lag);
+        metrics::messages("stored", stored);
+        metrics::messages("repeated", repeated);
+        metrics::messages("refused", refused);
+        metrics::waiting(self.inbox.waiting());
         let refusals = batch.iter().zip(verdicts).filter_map(|(delivery, verdict)| match verdict {
             Verdict::Refused { reason, .. } => Some((delivery, reason)),
             Verdict::Stored(_) | Verdict::Repeated(_) => None,
@@ -134,9 +134,9 @@ fn report_refusal(delivery: &Delivery, reason: &str) {
     );
 }
 
-fn complain(error: app::Error, attempts: u32) {
-    let alarming = batch::is_alarming(&error);
-    let chain = format!("{:#}", anyhow::Error::new(error));
+fn complain(error: &app::Error, attempts: u32) {
+    let alarming = batch::is_alarming(error);
+    let chain = domain::fault::chain(error);
     if alarming {
         tracing::error!(target: "mqtt", attempts, error.chain = chain, "the database refuses a batch; it is tried again");
     } else {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use app::mail::TicketNews;
 use askama::Template;
 use domain::TicketId;
-use domain::ticket::{TicketEventKind, TicketPriority, TicketState};
+use domain::ticket::TicketEventKind;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -27,8 +27,8 @@ impl Letter {
             heading: &heading,
             title: news.title.as_str(),
             site: &news.site_name,
-            priority: priority(news.priority),
-            state: state(news.state),
+            priority: &news.priority.caption(),
+            state: &news.state.caption(),
             person: news.person_name.as_deref(),
             when: &local_time(news.at, &news.time_zone),
             detail: news.detail.trim(),
@@ -49,8 +49,8 @@ struct Words<'news> {
     heading: &'news str,
     title: &'news str,
     site: &'news str,
-    priority: &'static str,
-    state: &'static str,
+    priority: &'news str,
+    state: &'news str,
     person: Option<&'news str>,
     when: &'news str,
     detail: &'news str,
@@ -75,7 +75,7 @@ fn heading(news: &TicketNews) -> String {
     match news.kind {
         TicketEventKind::Created => format!("Ticket #{number} is created at site {site}"),
         TicketEventKind::Moved => {
-            format!("Ticket #{number} at site {site} is {}", state(news.state).to_lowercase())
+            format!("Ticket #{number} at site {site} is {}", news.state.in_words())
         }
         TicketEventKind::Commented => format!("Ticket #{number} at site {site} has a new comment"),
         TicketEventKind::Assigned => format!("Ticket #{number} at site {site} is assigned"),
@@ -86,28 +86,12 @@ fn heading(news: &TicketNews) -> String {
     }
 }
 
-fn priority(priority: TicketPriority) -> &'static str {
-    match priority {
-        TicketPriority::Low => "Low",
-        TicketPriority::Medium => "Medium",
-        TicketPriority::High => "High",
-    }
-}
-
-fn state(state: TicketState) -> &'static str {
-    match state {
-        TicketState::New => "New",
-        TicketState::Open => "Open",
-        TicketState::OnHold => "On hold",
-        TicketState::Resolved => "Resolved",
-        TicketState::Closed => "Closed",
-        TicketState::Cancelled => "Cancelled",
-    }
-}
-
 /// The client's local time; UTC when its zone is not known here.
 fn local_time(at: Timestamp, zone: &str) -> String {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let zone = TimeZone::get(zone).unwrap_or_else(|error| {
+        tracing::warn!(target: "mail", time_zone = zone, %error, "unknown time zone");
+        TimeZone::UTC
+    });
     at.to_zoned(zone).strftime("%-d %B %Y, %H:%M %Z").to_string()
 }
 
@@ -115,7 +99,7 @@ fn local_time(at: Timestamp, zone: &str) -> String {
 mod tests {
     use super::*;
     use domain::CorrelationId;
-    use domain::ticket::TicketTitle;
+    use domain::ticket::{TicketPriority, TicketState, TicketTitle};
 
     fn news() -> TicketNews {
         TicketNews {
@@ -172,6 +156,18 @@ mod tests {
             letter.subject
         );
         assert!(!letter.text.contains("By: "), "{}", letter.text);
+    }
+
+    #[test]
+    fn a_move_is_told_in_the_words_of_the_pages() {
+        let news = TicketNews { kind: TicketEventKind::Moved, state: TicketState::OnHold, ..news() };
+        let letter = Letter::tell(&news, TicketId::generate(), "https://app.example.com").unwrap();
+        assert!(
+            letter.subject.starts_with("Ticket #42 at site Head office is on hold: "),
+            "{}",
+            letter.subject
+        );
+        assert!(letter.text.contains("State:     On hold\n"), "{}", letter.text);
     }
 
     #[test]

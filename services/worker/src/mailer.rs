@@ -12,6 +12,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::response::{Category, Code};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::settings::{MailSettings, MailTls};
@@ -89,12 +90,16 @@ pub(crate) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     reply_to: Option<Mailbox>,
+    /// How long one conversation may take.
     limit: Duration,
+    /// How long one mail may take with all its conversations.
+    patience: Duration,
 }
 
 impl Mailer {
     /// Prepares the connections; none is made before the first mail.
-    pub(crate) fn new(settings: &MailSettings) -> Result<Self> {
+    /// A mail takes `patience` at most.
+    pub(crate) fn new(settings: &MailSettings, patience: Duration) -> Result<Self> {
         let timeout = Duration::from_millis(settings.timeout_ms);
         let pool = PoolConfig::new()
             .max_size(settings.connections_max)
@@ -114,44 +119,55 @@ impl Mailer {
             reply_to: settings.reply_to()?,
             // A conversation has about six steps.
             limit: timeout * 6,
+            patience,
         })
     }
 
     /// Sends a mail to everybody in one message; answers how many the relay has taken responsibility for.
     ///
     /// When the relay refuses it for good, each recipient is tried alone with the same message, so that one address
-    /// that is gone does not keep the mail from the others. Refused is what nobody can get.
+    /// that is gone does not keep the mail from the others. Refused is what nobody can get. Once one of them was taken
+    /// the mail is sent: another attempt would reach those again who have it.
     pub(crate) async fn send(&self, mail: &Mail) -> Result<usize, SendError> {
+        let deadline = Instant::now() + self.patience;
         let message = self.write(mail).map_err(SendError::Unwritable)?;
-        match self.hand_over(message.envelope(), &message).await {
+        match self.hand_over(message.envelope(), &message, deadline).await {
             Ok(()) => Ok(mail.to.len()),
             Err(refused @ SendError::Refused(_)) if mail.to.len() > 1 => {
-                self.send_one_by_one(&message, refused).await
+                self.send_one_by_one(&message, refused, deadline).await
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn send_one_by_one(&self, message: &Message, refused: SendError) -> Result<usize, SendError> {
+    async fn send_one_by_one(
+        &self,
+        message: &Message,
+        refused: SendError,
+        deadline: Instant,
+    ) -> Result<usize, SendError> {
         let envelope = message.envelope();
         let mut taken = 0;
         for recipient in envelope.to() {
             let single = Envelope::new(envelope.from().cloned(), vec![recipient.clone()]);
-            match self.hand_over(&single.map_err(SendError::Unwritable)?, message).await {
+            match self.hand_over(&single.map_err(SendError::Unwritable)?, message, deadline).await {
                 Ok(()) => taken += 1,
-                Err(SendError::Refused(code)) => {
-                    tracing::warn!(target: "mail", status = %code, "the mail relay refused one recipient for good");
-                }
+                Err(error) if error.is_final() || taken > 0 => report_left_out(&error),
                 Err(error) => return Err(error),
             }
         }
         if taken == 0 { Err(refused) } else { Ok(taken) }
     }
 
-    async fn hand_over(&self, envelope: &Envelope, message: &Message) -> Result<(), SendError> {
+    async fn hand_over(
+        &self,
+        envelope: &Envelope,
+        message: &Message,
+        deadline: Instant,
+    ) -> Result<(), SendError> {
         let bytes = message.formatted();
-        let Ok(outcome) = tokio::time::timeout(self.limit, self.transport.send_raw(envelope, &bytes)).await
-        else {
+        let end = deadline.min(Instant::now() + self.limit);
+        let Ok(outcome) = timeout_at(end, self.transport.send_raw(envelope, &bytes)).await else {
             return Err(SendError::TimedOut);
         };
         outcome.map(drop).map_err(SendError::of)
@@ -172,6 +188,11 @@ impl Mailer {
         }
         builder.multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
     }
+}
+
+fn report_left_out(error: &SendError) {
+    let code = error.status().map(tracing::field::display);
+    tracing::warn!(target: "mail", { smtp.code = code, error.chain = %error }, "one recipient does not get a mail");
 }
 
 fn header(name: &'static str, value: String) -> HeaderValue {

@@ -1,5 +1,7 @@
 //! The settings of the worker.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use app::upkeep::Retention;
 use domain::Secret;
@@ -91,7 +93,7 @@ impl MailSettings {
             );
         }
         if !self.username.is_empty() {
-            mistakes.secret("mail.password", &self.password);
+            mistakes.given_secret("mail.password", &self.password);
         }
         mistakes.range("mail.timeout_ms", self.timeout_ms, 1..=600_000);
         mistakes.range("mail.connections_max", self.connections_max, 1..=100);
@@ -102,6 +104,8 @@ impl MailSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskSettings {
+    /// Connections of the engine itself, beside those of the tasks.
+    pub engine_pool_size: usize,
     /// How often one mail is tried.
     pub mail_attempts_max: i32,
     /// The first pause before a mail is tried again.
@@ -125,7 +129,13 @@ pub struct TaskSettings {
 }
 
 impl TaskSettings {
+    /// How long the relay may take over one mail; the rest of the task's time is for noting what became of it.
+    pub(crate) fn mail_patience(&self) -> Duration {
+        Duration::from_millis(self.mail_timeout_ms) * 3 / 4
+    }
+
     fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("tasks.engine_pool_size", self.engine_pool_size, 2..=100);
         mistakes.range("tasks.mail_attempts_max", self.mail_attempts_max, 1..=1000);
         mistakes.range(
             "tasks.mail_backoff_max_ms",
@@ -151,6 +161,8 @@ pub struct RetentionSettings {
     pub task_days: u16,
     /// Attempts to sign in and unreadable messages.
     pub attempt_days: u16,
+    /// Tasks that were given up and that nobody looked at.
+    pub dead_letter_days: u16,
     /// Days for which partitions exist beforehand.
     pub partition_days_ahead: u16,
 }
@@ -167,11 +179,13 @@ impl RetentionSettings {
     }
 
     fn check(&self, mistakes: &mut Mistakes) {
-        mistakes.range("retention.audit_days", self.audit_days, 1..=36_500);
+        // The database drops nothing younger.
+        mistakes.range("retention.audit_days", self.audit_days, 90..=36_500);
         // Devices may repeat a message for 30 days; a shorter retention would store it twice.
         mistakes.range("retention.telemetry_days", self.telemetry_days, 31..=36_500);
         mistakes.range("retention.task_days", self.task_days, 1..=36_500);
         mistakes.range("retention.attempt_days", self.attempt_days, 31..=36_500);
+        mistakes.range("retention.dead_letter_days", self.dead_letter_days, 1..=36_500);
         mistakes.range("retention.partition_days_ahead", self.partition_days_ahead, 2..=60);
     }
 }

@@ -35,6 +35,7 @@ pub(crate) struct Tools {
     pub(crate) escalation_batch: u16,
     pub(crate) retention: Retention,
     pub(crate) partition_days_ahead: u16,
+    pub(crate) dead_letter_days: u16,
 }
 
 /// Teaches the engine every kind and every schedule.
@@ -99,7 +100,7 @@ mod tests {
     use service::load_settings;
 
     #[test]
-    fn the_default_schedules_are_those_operators_know() {
+    fn overdue_tickets_are_escalated_each_half_hour_and_sessions_cleaned_up_each_six_hours() {
         let pairs = [
             ("DATABASE__PASSWORD", "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB"),
             ("MAIL__FROM", "no-reply@example.com"),

@@ -10,7 +10,7 @@ use super::chance::{Chance, Kind, id};
 use super::client::DemoClient;
 use crate::Error;
 use crate::tenant::{Foundation, Member};
-use crate::ticket::{self, Comment, Draft};
+use crate::ticket::{self, Comment, Draft, TicketRead};
 
 /// Tickets of each tenant.
 const TICKETS: u64 = 150;
@@ -106,7 +106,8 @@ fn draft(
         2..=6 => TicketPriority::Medium,
         _ => TicketPriority::Low,
     };
-    let assignee = chance.pick(people).person.id;
+    let nearby: Vec<&Member> = people.iter().filter(|person| person.sites == creator.sites).collect();
+    let assignee = chance.pick(&nearby).person.id;
     Draft {
         id: TicketId::from_uuid(id(Kind::Ticket, client.tenant, number)),
         site_id: creator.sites.first().copied().expect("everybody without login has a site"),
@@ -153,7 +154,8 @@ impl Course<'_> {
         }
         for (version, state) in (1..).zip(path(chance)) {
             at = self.later(chance, at);
-            ticket::move_to(self.store, self.actor, (self.ticket, version), *state, at).await?;
+            ticket::move_to(self.store, self.actor, TicketRead { id: self.ticket, version }, *state, at)
+                .await?;
         }
         Ok(())
     }

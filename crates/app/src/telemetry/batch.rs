@@ -19,8 +19,8 @@ const RACES_MAX: u32 = 10;
 /// Stores a batch of messages of any clients and raises the alarms in it; answers what became of each, in order.
 ///
 /// Each client's part is one transaction: readings, newest values, tickets and their mail tasks, or nothing. When
-/// PostgreSQL refuses a value, the part is halved until the message is found, and only that one is refused. An error
-/// means that the database is away: repeat the batch, parts that were stored answer as duplicates.
+/// PostgreSQL refuses a value, the part is halved until the message is found, and only that one is refused. After an
+/// error the parts of the other clients are stored all the same: repeat the batch, what was stored answers as duplicate.
 ///
 /// # Errors
 /// Those of the store that repeating may heal.
@@ -34,14 +34,20 @@ pub async fn record_batch(store: &Store, messages: &[Message]) -> Result<Vec<Out
             Err(refusal) => *outcome = Outcome::Refused(refusal),
         }
     }
+    let mut first_error = None;
     for (client_id, part) in &parts {
-        for (place, outcome) in record_part(store, *client_id, part).await? {
-            if let Some(slot) = outcomes.get_mut(place) {
-                *slot = outcome;
+        match record_part(store, *client_id, part).await {
+            Ok(recorded) => {
+                for (place, outcome) in recorded {
+                    if let Some(slot) = outcomes.get_mut(place) {
+                        *slot = outcome;
+                    }
+                }
             }
+            Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    Ok(outcomes)
+    first_error.map_or(Ok(outcomes), Err)
 }
 
 /// The place, client and device of each message whose codes are known.
@@ -73,7 +79,7 @@ async fn record_part(
         let Some(first) = slice.first() else { continue };
         let actor = &Actor::process(client_id, first.correlation_id);
         let recorded = store
-            .run_tx(actor, "record_telemetry", |tx| async move { record(&tx, actor, slice).await })
+            .run_in_turn(actor, "record_telemetry", |tx| async move { record(&tx, actor, slice).await })
             .await;
         match recorded {
             Ok(stored) => outcomes.extend(tell_apart(slice, stored)),
@@ -117,11 +123,12 @@ fn key(message: &Checked) -> MessageKey {
 
 /// Stores the messages that are not there and everything that follows from them; answers which those are.
 async fn record(tx: &Tx, actor: &Actor, slice: &[Checked]) -> Result<BTreeSet<MessageKey>, store::Error> {
-    let repeated = repeated_misdated(tx, slice).await?;
-    let readings: Vec<Reading> = slice
+    let firsts = first_of_each(slice);
+    let repeated = repeated_misdated(tx, &firsts).await?;
+    let readings: Vec<Reading> = firsts
         .iter()
         .filter(|message| !repeated.contains(&key(message)))
-        .flat_map(Checked::readings)
+        .flat_map(|message| message.readings())
         .collect();
     let stored: BTreeSet<MessageKey> = tx.insert_readings(&readings).await?.into_iter().collect();
     let fresh: Vec<&Reading> = readings
@@ -130,19 +137,26 @@ async fn record(tx: &Tx, actor: &Actor, slice: &[Checked]) -> Result<BTreeSet<Me
             stored.contains(&MessageKey { device_id: reading.device_id, message_id: reading.message_id })
         })
         .collect();
+    let devices: BTreeSet<DeviceId> = slice.iter().map(|message| message.device_id).collect();
+    let newest = slice.iter().map(|message| message.received_at).max().unwrap_or(Timestamp::UNIX_EPOCH);
+    tx.see_devices(devices.into_iter().collect(), newest).await?;
     if !fresh.is_empty() {
         tx.set_latest(&fresh).await?;
         alarm::raise(tx, actor, &fresh, slice).await?;
     }
-    let devices: BTreeSet<DeviceId> = slice.iter().map(|message| message.device_id).collect();
-    let newest = slice.iter().map(|message| message.received_at).max().unwrap_or(Timestamp::UNIX_EPOCH);
-    tx.see_devices(devices.into_iter().collect(), newest).await?;
     Ok(stored)
 }
 
-/// The misdated messages that had been taken before.
-async fn repeated_misdated(tx: &Tx, slice: &[Checked]) -> Result<BTreeSet<MessageKey>, store::Error> {
-    let misdated: Vec<MisdatedMessage> = slice
+/// The messages, each once: of several under one id the first.
+fn first_of_each(slice: &[Checked]) -> Vec<&Checked> {
+    let mut seen = BTreeSet::new();
+    slice.iter().filter(|message| seen.insert(key(message))).collect()
+}
+
+/// The messages that had been taken before as misdated.
+async fn repeated_misdated(tx: &Tx, firsts: &[&Checked]) -> Result<BTreeSet<MessageKey>, store::Error> {
+    let mut repeated = taken_ahead_of_time(tx, firsts).await?;
+    let misdated: Vec<MisdatedMessage> = firsts
         .iter()
         .filter(|message| message.is_misdated())
         .map(|message| MisdatedMessage {
@@ -153,11 +167,25 @@ async fn repeated_misdated(tx: &Tx, slice: &[Checked]) -> Result<BTreeSet<Messag
         })
         .collect();
     if misdated.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(repeated);
     }
     let taken: BTreeSet<MessageKey> = tx.take_misdated(&misdated).await?.into_iter().collect();
     let keys = misdated
         .iter()
         .map(|message| MessageKey { device_id: message.device_id, message_id: message.message_id });
-    Ok(keys.filter(|key| !taken.contains(key)).collect())
+    repeated.extend(keys.filter(|key| !taken.contains(key)));
+    Ok(repeated)
+}
+
+/// Messages of a clock that is ahead, in range by now, that were out of it when they first came.
+async fn taken_ahead_of_time(tx: &Tx, firsts: &[&Checked]) -> Result<BTreeSet<MessageKey>, store::Error> {
+    let ahead: Vec<MessageKey> = firsts
+        .iter()
+        .filter(|message| !message.is_misdated() && message.sent_at > message.received_at)
+        .map(|message| key(message))
+        .collect();
+    if ahead.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(tx.taken_misdated(&ahead).await?.into_iter().collect())
 }

@@ -1,13 +1,13 @@
 //! Moving, commenting and assigning tickets.
 
 use domain::ticket::{Ticket, TicketComment, TicketEventKind, TicketState};
-use domain::{Actor, Capability, FieldError, GroupId, PersonId, TicketEventId, TicketId};
+use domain::{Actor, Capability, FieldError, GroupId, PersonId, SiteId, TicketEventId, TicketId};
 use jiff::Timestamp;
 use store::ticket::NewTicketEvent;
 use store::{Store, Tx};
 
 use super::visible;
-use crate::news::{self, News, TicketMail};
+use crate::news::{self, News};
 use crate::{Error, right};
 
 /// Something somebody says about a ticket.
@@ -43,9 +43,11 @@ pub struct Assignment {
 
 /// A ticket as its writer read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Read {
-    id: TicketId,
-    version: i64,
+pub struct TicketRead {
+    /// Which one.
+    pub id: TicketId,
+    /// The version that was read.
+    pub version: i64,
 }
 
 /// Moves a ticket to another state and tells whom it concerns.
@@ -55,7 +57,7 @@ struct Read {
 pub async fn move_to(
     store: &Store,
     actor: &Actor,
-    (id, version): (TicketId, i64),
+    read: TicketRead,
     to: TicketState,
     now: Timestamp,
 ) -> Result<(), Error> {
@@ -63,12 +65,13 @@ pub async fn move_to(
     let event_id = TicketEventId::generate();
     store
         .run_tx(actor, "move_ticket", |tx| async move {
-            let ticket = unchanged(&tx, actor, Read { id, version }).await?;
+            let ticket = unchanged(&tx, actor, read).await?;
             let to = ticket.state.move_to(to)?;
-            tx.set_ticket_state(&ticket, to, now).await.map_err(|error| stale(id, error))?;
+            tx.set_ticket_state(&ticket, to, now).await.map_err(|error| stale(read.id, error))?;
             let detail = format!("Moved from {} to {}.", ticket.state.in_words(), to.in_words());
-            let event = event(actor, id, (event_id, TicketEventKind::Moved), detail, now);
-            tell(&tx, actor, &ticket, event).await
+            let entry = Entry { id: event_id, kind: TicketEventKind::Moved, detail };
+            tell(&tx, actor, &ticket, entry.of(actor, &ticket, now)).await?;
+            Ok(())
         })
         .await
 }
@@ -76,7 +79,7 @@ pub async fn move_to(
 /// Adds what somebody says to a ticket's history and tells whom it concerns. Safe to repeat.
 ///
 /// # Errors
-/// `forbidden`, `ticket-not-found`.
+/// `forbidden`, `ticket-not-found`, `ticket-exists` when the id was used for something else.
 pub async fn comment(
     store: &Store,
     actor: &Actor,
@@ -89,8 +92,13 @@ pub async fn comment(
         .run_tx(actor, "comment_ticket", |tx| async move {
             let ticket = visible(&tx, actor, id).await?;
             let detail = comment.text.as_str().to_owned();
-            let event = event(actor, id, (comment.id, TicketEventKind::Commented), detail, now);
-            tell(&tx, actor, &ticket, event).await
+            let entry = Entry { id: comment.id, kind: TicketEventKind::Commented, detail };
+            let event = entry.of(actor, &ticket, now);
+            if tell(&tx, actor, &ticket, event.clone()).await? || is_known(&tx, &event).await? {
+                Ok(())
+            } else {
+                Err(Error::TicketExists(id))
+            }
         })
         .await
 }
@@ -102,7 +110,7 @@ pub async fn comment(
 pub async fn assign(
     store: &Store,
     actor: &Actor,
-    (id, version): (TicketId, i64),
+    read: TicketRead,
     to: Assignment,
     now: Timestamp,
 ) -> Result<(), Error> {
@@ -110,20 +118,21 @@ pub async fn assign(
     let event_id = TicketEventId::generate();
     store
         .run_tx(actor, "assign_ticket", |tx| async move {
-            let mut ticket = unchanged(&tx, actor, Read { id, version }).await?;
-            let detail = describe(&tx, to).await?;
+            let mut ticket = unchanged(&tx, actor, read).await?;
+            let detail = describe(&tx, ticket.site_id, to).await?;
             tx.set_ticket_assignee(&ticket, to.person_id, to.group_id, now)
                 .await
-                .map_err(|error| stale(id, error))?;
+                .map_err(|error| stale(read.id, error))?;
             ticket.assignee_id = to.person_id;
             ticket.group_id = to.group_id;
-            let event = event(actor, id, (event_id, TicketEventKind::Assigned), detail, now);
-            tell(&tx, actor, &ticket, event).await
+            let entry = Entry { id: event_id, kind: TicketEventKind::Assigned, detail };
+            tell(&tx, actor, &ticket, entry.of(actor, &ticket, now)).await?;
+            Ok(())
         })
         .await
 }
 
-async fn unchanged(tx: &Tx, actor: &Actor, read: Read) -> Result<Ticket, Error> {
+async fn unchanged(tx: &Tx, actor: &Actor, read: TicketRead) -> Result<Ticket, Error> {
     let ticket = visible(tx, actor, read.id).await?;
     if ticket.version == read.version { Ok(ticket) } else { Err(Error::TicketStale(read.id)) }
 }
@@ -132,14 +141,14 @@ fn stale(id: TicketId, error: store::Error) -> Error {
     if matches!(error, store::Error::Stale { .. }) { Error::TicketStale(id) } else { error.into() }
 }
 
-/// Who gets a ticket, as a sentence; names everybody who does not exist.
-async fn describe(tx: &Tx, to: Assignment) -> Result<String, Error> {
+/// Who gets a ticket of a site, as a sentence; names everybody who does not exist or does not see the site.
+async fn describe(tx: &Tx, site: SiteId, to: Assignment) -> Result<String, Error> {
     let mut names = Vec::new();
     let mut broken = Vec::new();
     if let Some(person) = to.person_id {
-        match tx.colleagues(vec![person]).await?.pop() {
-            Some(colleague) => names.push(colleague.name),
-            None => broken.push(FieldError::new("/assignee_id", "choose a person of your client")),
+        match tx.name_of_worker(person, site).await? {
+            Some(name) => names.push(name),
+            None => broken.push(FieldError::new("/assignee_id", "choose a person who looks after the site")),
         }
     }
     if let Some(group) = to.group_id {
@@ -155,29 +164,48 @@ async fn describe(tx: &Tx, to: Assignment) -> Result<String, Error> {
     }
 }
 
-fn event(
-    actor: &Actor,
-    ticket_id: TicketId,
-    (id, kind): (TicketEventId, TicketEventKind),
+/// What is added to a ticket's history.
+struct Entry {
+    id: TicketEventId,
+    kind: TicketEventKind,
     detail: String,
-    at: Timestamp,
-) -> NewTicketEvent {
-    let person_id = actor.person_id;
-    NewTicketEvent { id, ticket_id, kind, person_id, detail, correlation_id: actor.correlation_id, at }
 }
 
-/// Adds an event to a ticket's history and, when it was not there, tells whom it concerns.
-async fn tell(tx: &Tx, actor: &Actor, ticket: &Ticket, event: NewTicketEvent) -> Result<(), Error> {
-    let mail = TicketMail { ticket_id: ticket.id, event_id: event.id };
-    if tx.tell_tickets(&[event]).await? > 0 {
-        let news = News {
-            mail,
-            people: [ticket.assignee_id, ticket.created_by].into_iter().flatten().collect(),
-            group: ticket.group_id,
-            has_address: false,
+impl Entry {
+    /// The event of a ticket as it stands after it.
+    fn of(self, actor: &Actor, after: &Ticket, at: Timestamp) -> NewTicketEvent {
+        NewTicketEvent {
+            id: self.id,
+            ticket_id: after.id,
+            kind: self.kind,
+            person_id: actor.person_id,
+            detail: self.detail,
+            assignee_id: after.assignee_id,
+            group_id: after.group_id,
+            level: after.escalation_level,
             correlation_id: actor.correlation_id,
-        };
+            at,
+        }
+    }
+}
+
+/// Adds an event to a ticket's history and, when it was not there, tells whom it concerns; answers whether it was new.
+async fn tell(tx: &Tx, actor: &Actor, ticket: &Ticket, event: NewTicketEvent) -> Result<bool, Error> {
+    let news = News::of(ticket, event.id, actor.correlation_id);
+    let is_new = tx.tell_tickets(&[event]).await? > 0;
+    if is_new {
         news::spread(tx, actor, &[news]).await?;
     }
-    Ok(())
+    Ok(is_new)
+}
+
+/// Whether an event is there as it would be added now: the same person said the same about the same ticket.
+async fn is_known(tx: &Tx, event: &NewTicketEvent) -> Result<bool, Error> {
+    let known = tx.ticket_event(event.id).await?;
+    Ok(known.is_some_and(|known| {
+        known.ticket_id == event.ticket_id
+            && known.kind == event.kind
+            && known.person_id == event.person_id
+            && known.detail == event.detail
+    }))
 }

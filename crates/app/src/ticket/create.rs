@@ -73,9 +73,9 @@ async fn check_references(tx: &Tx, actor: &Actor, draft: &Draft) -> Result<(), E
         broken.push(FieldError::new("/site_id", "choose a site you look after"));
     }
     if let Some(assignee) = draft.assignee_id
-        && tx.colleagues(vec![assignee]).await?.is_empty()
+        && tx.name_of_worker(assignee, draft.site_id).await?.is_none()
     {
-        broken.push(FieldError::new("/assignee_id", "choose a person of your client"));
+        broken.push(FieldError::new("/assignee_id", "choose a person who looks after the site"));
     }
     if broken.is_empty() { Ok(()) } else { Err(Error::InvalidTicket(broken)) }
 }

@@ -91,3 +91,61 @@ async fn a_sites_own_rule_goes_before_the_clients() {
     assert_eq!(escalation::escalate(&worker, &process, at(599), 50).await.unwrap(), 0);
     assert_eq!(escalation::escalate(&worker, &process, at(600), 50).await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn time_that_does_not_count_is_not_made_up_for_when_work_begins_again() {
+    let world = World::create().await;
+    rules(&world).await;
+    let actor = world.actor(world.asha);
+    let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
+    let at = |minutes| noon() + SignedDuration::from_mins(minutes);
+    let worker = world.db.store("worker");
+    let process = process(world.client);
+    let moves = [(TicketState::Open, 10), (TicketState::OnHold, 20), (TicketState::Open, 10_000)];
+    for (version, (state, minutes)) in (1..).zip(moves) {
+        let read = ticket::TicketRead { id: raised.id, version };
+        ticket::move_to(&world.web, &actor, read, state, at(minutes)).await.unwrap();
+    }
+    assert_eq!(escalation::escalate(&worker, &process, at(10_059), 50).await.unwrap(), 0);
+    assert_eq!(escalation::escalate(&worker, &process, at(10_060), 50).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn opening_a_new_ticket_does_not_restart_its_time() {
+    let world = World::create().await;
+    rules(&world).await;
+    let actor = world.actor(world.asha);
+    let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
+    let at = |minutes| noon() + SignedDuration::from_mins(minutes);
+    let read = ticket::TicketRead { id: raised.id, version: 1 };
+    ticket::move_to(&world.web, &actor, read, TicketState::Open, at(50)).await.unwrap();
+    let escalated = escalation::escalate(&world.db.store("worker"), &process(world.client), at(60), 50).await;
+    assert_eq!(escalated.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn mail_of_each_escalation_goes_to_its_own_level_however_late() {
+    let world = World::create().await;
+    rules(&world).await;
+    let sql = "update escalation_rule set notify = 'first@acme.example.com' where level = 1";
+    world.db.admin().await.execute(sql, &[]).await.unwrap();
+    let actor = world.actor(world.ben);
+    ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
+    let worker = world.db.store("worker");
+    let process = process(world.client);
+    for minutes in [60, 240] {
+        let at = noon() + SignedDuration::from_mins(minutes);
+        assert_eq!(escalation::escalate(&worker, &process, at, 50).await.unwrap(), 1);
+    }
+    let rows = world.db.admin().await.query("select args from task order by id", &[]).await.unwrap();
+    for (row, (level, address)) in
+        rows.iter().zip([(1, "first@acme.example.com"), (2, "duty@acme.example.com")])
+    {
+        let mail = serde_json::from_value(row.get(0)).unwrap();
+        let mail = app::mail::prepare(&worker, &process, &mail).await.unwrap().unwrap();
+        assert_eq!(mail.news.escalation_level, level);
+        assert_eq!(mail.recipients.len(), 1);
+        assert_eq!(mail.recipients[0].email, address);
+    }
+    assert_eq!(rows.len(), 2);
+}

@@ -6,7 +6,7 @@ use domain::ticket::TicketEventKind;
 use domain::{Actor, CorrelationId};
 use jiff::SignedDuration;
 
-use crate::world::{World, noon};
+use crate::world::{World, noon, seen};
 
 async fn enqueued(world: &World) -> Vec<TicketMail> {
     let rows = world.db.admin().await.query("select args from task order by id", &[]).await.unwrap();
@@ -23,7 +23,7 @@ async fn news_reach_creator_assignee_and_group_once_each() {
     let draft = Draft { assignee_id: Some(world.ben), ..world.draft("Leak") };
     let raised = ticket::create(&world.web, &actor, &draft, noon()).await.unwrap();
     let to = Assignment { person_id: Some(world.ben), group_id: Some(group) };
-    ticket::assign(&world.web, &actor, (raised.id, 1), to, noon() + SignedDuration::from_mins(1))
+    ticket::assign(&world.web, &actor, seen(raised.id), to, noon() + SignedDuration::from_mins(1))
         .await
         .unwrap();
     let tasks = enqueued(&world).await;
@@ -52,4 +52,28 @@ async fn a_ticket_that_concerns_nobody_with_an_address_enqueues_nothing() {
     let world = World::create().await;
     ticket::create(&world.web, &world.actor(world.ben), &world.draft("Leak"), noon()).await.unwrap();
     assert_eq!(world.count("task").await, 0);
+}
+
+#[tokio::test]
+async fn news_reach_those_who_had_the_ticket_then_and_see_its_site() {
+    let world = World::create().await;
+    let depot = world.db.site(world.client, "DEPOT").await;
+    let cy = world.db.person(world.client, "cy").email("cy@acme.example.com").sites(&[world.site]).await;
+    let dee = world.db.person(world.client, "dee").email("dee@acme.example.com").sites(&[world.site]).await;
+    let actor = world.actor(world.ben);
+    let draft = Draft { assignee_id: Some(cy), ..world.draft("Leak") };
+    let raised = ticket::create(&world.web, &actor, &draft, noon()).await.unwrap();
+    let to = Assignment { person_id: Some(dee), group_id: None };
+    ticket::assign(&world.web, &actor, seen(raised.id), to, noon()).await.unwrap();
+    let tasks = enqueued(&world).await;
+    let worker = world.db.store("worker");
+    let process = Actor::process(world.client, CorrelationId::generate());
+    for (task, address) in tasks.iter().zip(["cy@acme.example.com", "dee@acme.example.com"]) {
+        let mail = mail::prepare(&worker, &process, task).await.unwrap().unwrap();
+        assert_eq!(mail.recipients.len(), 1);
+        assert_eq!(mail.recipients[0].email, address);
+    }
+    let sql = "update person_site set site_id = $1 where person_id = $2";
+    world.db.admin().await.execute(sql, &[&depot, &cy]).await.unwrap();
+    assert_eq!(mail::prepare(&worker, &process, &tasks[0]).await.unwrap(), None);
 }

@@ -1,12 +1,15 @@
 //! Attempts, credentials and sessions.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use app::Error;
-use app::sign_in::{self, NewSession};
+use app::sign_in::{self, Attempt, Credential, LiveSession, NewSession};
+use app::tenant::{Client, Foundation, Login, Member, NewPerson};
 use domain::sign_in::{AttemptLimit, LoginName};
-use domain::{Actor, Capability, CorrelationId, Fault, FaultKind};
+use domain::text::Code;
+use domain::{Actor, Capability, CorrelationId, Fault, FaultKind, PersonId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use store::Store;
@@ -42,6 +45,11 @@ fn new_session(token: u8) -> NewSession {
     }
 }
 
+/// Opens a session for somebody whose password was right.
+async fn open(store: &Store, attempt: Attempt, credential: &Credential, token: u8) -> LiveSession {
+    sign_in::open_session(store, attempt, credential, &new_session(token), now()).await.unwrap().unwrap()
+}
+
 /// A pool of its own whose callers wait for a connection as long as a busy machine takes.
 fn patient(db: &Database) -> Store {
     let mut settings = db.settings("auth");
@@ -69,7 +77,11 @@ async fn of_two_hundred_attempts_over_several_pools_exactly_the_limit_passes() {
         assert!((1..=900).contains(&wait), "{wait}");
     }
     assert_eq!(count(&db, "auth_rate_limit_attempts where outcome = 'RESERVED'").await, 5);
-    assert_eq!(count(&db, "auth_rate_limit_attempts where outcome = 'BLOCKED_USERNAME'").await, 195);
+    assert_eq!(
+        count(&db, "auth_rate_limit_attempts where outcome = 'BLOCKED_USERNAME' and times = 195").await,
+        1
+    );
+    assert_eq!(count(&db, "auth_rate_limit_attempts").await, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,6 +135,128 @@ async fn a_blocked_attempt_neither_counts_nor_prolongs_the_block() {
 }
 
 #[tokio::test]
+async fn who_is_blocked_again_in_a_later_window_is_recorded_anew() {
+    let db = Database::create().await;
+    let store = db.store("auth");
+    let admin = db.admin().await;
+    let from = address("192.0.2.1");
+    for _ in 0..2 {
+        for number in 0..8 {
+            let outcome = sign_in::reserve(&store, &login("asha"), from, &LIMIT).await;
+            assert_eq!(outcome.is_ok(), number < 5);
+        }
+        let sql = "update sign_in_counter set window_started_at = now() - interval '16 minutes'";
+        admin.execute(sql, &[]).await.unwrap();
+    }
+    assert_eq!(
+        count(&db, "auth_rate_limit_attempts where outcome = 'BLOCKED_USERNAME' and times = 3").await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn an_attempt_without_a_comparison_is_given_back_once() {
+    let db = Database::create().await;
+    let store = db.store("auth");
+    let from = address("192.0.2.1");
+    for _ in 0..20 {
+        let attempt = sign_in::reserve(&store, &login("asha"), from, &LIMIT).await.unwrap();
+        sign_in::abandon(&store, attempt).await.unwrap();
+        sign_in::abandon(&store, attempt).await.unwrap();
+    }
+    assert_eq!(count(&db, "sign_in_counter where attempts = 0").await, 2);
+    assert_eq!(count(&db, "auth_rate_limit_attempts where outcome = 'ABANDONED'").await, 20);
+    for _ in 0..5 {
+        sign_in::reserve(&store, &login("asha"), from, &LIMIT).await.unwrap();
+    }
+    assert!(sign_in::reserve(&store, &login("asha"), from, &LIMIT).await.is_err());
+}
+
+#[tokio::test]
+async fn a_password_changed_during_a_sign_in_lets_nobody_in_with_the_old_one() {
+    let db = Database::create().await;
+    let acme = db.client("ACME").await;
+    let asha = db.person(acme, "asha").login("asha", "x").await;
+    let store = db.store("auth");
+    let owner = db.store("owner");
+    let credential = sign_in::find_credential(&store, &login("asha")).await.unwrap().unwrap();
+    let attempt = sign_in::reserve(&store, &login("asha"), address("192.0.2.1"), &LIMIT).await.unwrap();
+    let earlier = open(&store, attempt, &credential, 1).await;
+    let actor = Actor::process(acme, CorrelationId::generate());
+    let new_password = app::password::hash(&app::password::Parameters::default(), "y").unwrap();
+    change_password(&owner, &actor, asha, &new_password).await;
+    assert_eq!(sign_in::find_session(&store, &[1; 32], Duration::from_mins(10)).await.unwrap(), None);
+    let revoked = format!("session where id = '{}' and revoked_at is not null", earlier.session_id);
+    assert_eq!(count(&db, &revoked).await, 1);
+
+    let attempt = sign_in::reserve(&store, &login("asha"), address("192.0.2.1"), &LIMIT).await.unwrap();
+    let rehashed = NewSession { new_hash: Some(credential.password_hash.clone()), ..new_session(2) };
+    let opened = sign_in::open_session(&store, attempt, &credential, &rehashed, now()).await.unwrap();
+    assert_eq!(opened, None);
+    sign_in::record_failure(&store, attempt).await.unwrap();
+    assert_eq!(count(&db, "session").await, 1);
+    assert_eq!(count(&db, "auth_rate_limit_attempts where outcome = 'FAILED'").await, 1);
+    let kept = sign_in::find_credential(&store, &login("asha")).await.unwrap().unwrap();
+    assert_eq!(kept.password_hash, new_password);
+}
+
+#[tokio::test]
+async fn a_session_opened_while_the_password_changes_ends_with_the_change() {
+    let db = Database::create().await;
+    let acme = db.client("ACME").await;
+    let asha = db.person(acme, "asha").login("asha", "x").await;
+    let (store, owner) = (&db.store("auth"), db.store("owner"));
+    let credential = &sign_in::find_credential(store, &login("asha")).await.unwrap().unwrap();
+    let attempt = sign_in::reserve(store, &login("asha"), address("192.0.2.1"), &LIMIT).await.unwrap();
+    let changed = &app::password::hash(&app::password::Parameters::default(), "y").unwrap();
+    let runs = &AtomicU32::new(0);
+    let actor = Actor::process(acme, CorrelationId::generate());
+    let ended = owner.run_tx(&actor, "change_password", |tx| async move {
+        // The change has begun and has its snapshot when the sign-in with the old password gets through.
+        if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+            open(store, attempt, credential, 1).await;
+        }
+        tx.set_credential(asha, &login("asha"), changed).await?;
+        tx.revoke_other_sessions(asha, None).await
+    });
+    let ended: Result<u64, store::Error> = ended.await;
+    assert_eq!(ended.unwrap(), 1);
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(sign_in::find_session(store, &[1; 32], Duration::from_mins(10)).await.unwrap(), None);
+}
+
+/// Founding again is how a password is changed.
+async fn change_password(owner: &Store, actor: &Actor, person: PersonId, password_hash: &str) {
+    let client = Client {
+        client_id: actor.client_id,
+        code: Code::parse("ACME").unwrap(),
+        name: "ACME".to_owned(),
+        time_zone: "UTC".to_owned(),
+        demo: false,
+    };
+    let person = NewPerson {
+        id: person,
+        code: Code::parse("asha").unwrap(),
+        name: "asha".to_owned(),
+        email: None,
+        all_sites: true,
+    };
+    let given = Login { name: login("asha"), password_hash: password_hash.to_owned() };
+    let member = Member { person, capabilities: vec![], sites: vec![], login: Some(given) };
+    let foundation = Foundation {
+        client,
+        capabilities: vec![],
+        sites: vec![],
+        members: vec![member],
+        groups: vec![],
+        devices: vec![],
+        alarm_rules: vec![],
+        escalation_rules: vec![],
+    };
+    app::tenant::found(owner, &foundation, actor.correlation_id).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_success_forgets_the_failures_of_the_login_name() {
     let db = Database::create().await;
     let acme = db.client("ACME").await;
@@ -137,7 +271,7 @@ async fn a_success_forgets_the_failures_of_the_login_name() {
     let credential = sign_in::find_credential(&store, &login("Asha")).await.unwrap().unwrap();
     assert_eq!((credential.client_id, credential.person_id), (acme, asha));
     assert!(app::password::verify(&credential.password_hash, "Walk-the-site-42").unwrap());
-    sign_in::open_session(&store, attempt, &credential, &new_session(1), now()).await.unwrap();
+    sign_in::open_session(&store, attempt, &credential, &new_session(1), now()).await.unwrap().unwrap();
     assert_eq!(count(&db, "sign_in_counter where key = 'login:asha'").await, 0);
     assert_eq!(count(&db, "sign_in_counter where key = 'network:192.0.2.1' and attempts = 4").await, 1);
     assert_eq!(count(&db, "auth_rate_limit_attempts where outcome = 'FAILED'").await, 4);
@@ -155,7 +289,7 @@ async fn a_session_tells_what_its_person_may_do_where() {
     let store = db.store("auth");
     let attempt = sign_in::reserve(&store, &login("asha"), address("192.0.2.1"), &LIMIT).await.unwrap();
     let credential = sign_in::find_credential(&store, &login("asha")).await.unwrap().unwrap();
-    let opened = sign_in::open_session(&store, attempt, &credential, &new_session(1), now()).await.unwrap();
+    let opened = open(&store, attempt, &credential, 1).await;
     assert!(!opened.capabilities.contains(&Capability::Admin));
     assert!(opened.capabilities.contains(&Capability::TicketsWrite));
     assert_eq!(opened.sites, Some([site].into()));
@@ -176,9 +310,7 @@ async fn a_session_ends_by_sign_out_by_time_and_with_its_person() {
     let mut open = Vec::new();
     for token in 1..=3 {
         let attempt = sign_in::reserve(&store, &login("asha"), address("192.0.2.1"), &LIMIT).await.unwrap();
-        open.push(
-            sign_in::open_session(&store, attempt, &credential, &new_session(token), now()).await.unwrap(),
-        );
+        open.push(self::open(&store, attempt, &credential, token).await);
     }
     let is_live = async |token: u8| {
         sign_in::find_session(&store, &[token; 32], Duration::from_mins(10)).await.unwrap().is_some()
@@ -222,7 +354,7 @@ async fn using_a_session_moves_its_idle_limit_once_a_minute_and_never_past_its_e
     let store = db.store("auth");
     let attempt = sign_in::reserve(&store, &login("asha"), address("192.0.2.1"), &LIMIT).await.unwrap();
     let credential = sign_in::find_credential(&store, &login("asha")).await.unwrap().unwrap();
-    let opened = sign_in::open_session(&store, attempt, &credential, &new_session(1), now()).await.unwrap();
+    let opened = open(&store, attempt, &credential, 1).await;
     let again = sign_in::find_session(&store, &[1; 32], Duration::from_mins(10)).await.unwrap().unwrap();
     assert_eq!(again.expires_at, opened.expires_at);
     let admin = db.admin().await;

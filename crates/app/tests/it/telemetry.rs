@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use store::Store;
 
-use crate::world::{World, noon};
+use crate::world::{World, noon, seen};
 
 struct Plant {
     world: World,
@@ -76,6 +76,79 @@ async fn a_message_with_a_wrong_clock_is_stored_once_under_its_arrival() {
     assert_eq!(plant.world.count("telemetry_reading where measured_at = received_at").await, 2);
 }
 
+#[tokio::test]
+async fn a_misdated_message_twice_in_one_batch_is_stored_once() {
+    let plant = Plant::create().await;
+    let mut lost = message("ACME", "PUMP-1", 60.0);
+    lost.sent_at = "1970-01-01T00:00:00Z".parse().unwrap();
+    let mut copy = lost.clone();
+    copy.received_at = lost.received_at + SignedDuration::from_secs(1);
+    let outcomes = telemetry::record_batch(&plant.bridge, &[lost, copy]).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Stored, Outcome::Duplicate]);
+    assert_eq!(plant.world.count("telemetry_reading").await, 2);
+}
+
+#[tokio::test]
+async fn a_message_of_a_clock_ahead_is_known_again_once_its_time_is_in_range() {
+    let plant = Plant::create().await;
+    let mut early = message("ACME", "PUMP-1", 60.0);
+    early.sent_at = early.received_at + SignedDuration::from_hours(25);
+    let mut repeat = early.clone();
+    repeat.received_at = early.received_at + SignedDuration::from_hours(2);
+    let first = telemetry::record_batch(&plant.bridge, &[early]).await.unwrap();
+    let second = telemetry::record_batch(&plant.bridge, &[repeat]).await.unwrap();
+    assert_eq!((first, second), (vec![Outcome::Stored], vec![Outcome::Duplicate]));
+    assert_eq!(plant.world.count("telemetry_reading").await, 2);
+}
+
+#[tokio::test]
+async fn one_clients_trouble_leaves_the_other_clients_readings_stored() {
+    let plant = Plant::create().await;
+    let other = plant.world.db.client("OTHER").await;
+    let hq = plant.world.db.site(other, "HQ").await;
+    plant.world.db.device(other, hq, "PUMP-1").await;
+    let admin = plant.world.db.admin().await;
+    // Clients are taken in the order of their ids, so ACME's part fails first.
+    assert!(plant.world.client < other);
+    let sql = format!(
+        "create function fail() returns trigger language plpgsql as
+             $$ begin raise exception 'disk is full' using errcode = 'disk_full'; end $$;
+         create trigger fail before insert on telemetry_reading
+             for each row when (new.client_id = '{}') execute function fail()",
+        plant.world.client
+    );
+    admin.batch_execute(&sql).await.unwrap();
+    let batch = [message("ACME", "PUMP-1", 60.0), message("OTHER", "PUMP-1", 60.0)];
+    assert!(telemetry::record_batch(&plant.bridge, &batch).await.is_err());
+    assert_eq!(plant.world.count("telemetry_reading").await, 2);
+    admin.batch_execute("drop trigger fail on telemetry_reading").await.unwrap();
+    let again = telemetry::record_batch(&plant.bridge, &batch).await.unwrap();
+    assert_eq!(again, [Outcome::Stored, Outcome::Duplicate]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bridges_that_raise_tickets_of_one_client_at_once_wait_for_each_other() {
+    const BRIDGES: usize = 24;
+    let plant = Plant::create().await;
+    let mut settings = plant.world.db.settings("bridge");
+    settings.wait_timeout_ms = 60_000;
+    settings.lock_timeout_ms = 60_000;
+    settings.transaction_attempts_max = 1;
+    settings.pool_size = BRIDGES;
+    let store = Store::new(&settings, "tests").unwrap();
+    for number in 0..BRIDGES {
+        let device =
+            plant.world.db.device(plant.world.client, plant.world.site, &format!("FAN-{number}")).await;
+        plant.world.db.alarm_rule(plant.world.client, device).await;
+    }
+    let hot: Vec<_> = (0..BRIDGES).map(|number| [message("ACME", &format!("FAN-{number}"), 99.0)]).collect();
+    let recorded = join_all(hot.iter().map(|batch| telemetry::record_batch(&store, batch))).await;
+    for outcome in recorded {
+        assert_eq!(outcome.unwrap(), [Outcome::Stored]);
+    }
+    assert_eq!(plant.world.count("ticket").await, i64::try_from(BRIDGES).unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_bridges_with_the_same_messages_store_them_once_and_raise_one_ticket() {
     let plant = Plant::create().await;
@@ -104,7 +177,7 @@ async fn a_closed_alarm_may_be_raised_again_and_carries_the_messages_correlation
     assert_eq!(raised.correlation_id, hot.correlation_id);
     let row = plant.world.db.admin().await.query_one("select correlation from task", &[]).await.unwrap();
     assert_eq!(row.get::<_, CorrelationId>(0), hot.correlation_id);
-    ticket::move_to(&plant.world.web, &actor, (raised.id, 1), TicketState::Cancelled, noon()).await.unwrap();
+    ticket::move_to(&plant.world.web, &actor, seen(raised.id), TicketState::Cancelled, noon()).await.unwrap();
     telemetry::record_batch(&plant.bridge, &[message("ACME", "PUMP-1", 85.0)]).await.unwrap();
     assert_eq!(plant.world.count("ticket").await, 2);
 }

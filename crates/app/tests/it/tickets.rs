@@ -7,7 +7,7 @@ use domain::{Capability, Fault, FaultKind, SiteId, TicketEventId, TicketId};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use crate::world::{World, noon};
+use crate::world::{World, noon, seen};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_who_raise_at_once_get_numbers_without_gaps() {
@@ -78,7 +78,7 @@ async fn another_client_and_another_site_see_no_ticket() {
     for stranger in &strangers {
         let refused = ticket::get(&world.web, stranger, raised.id).await.unwrap_err();
         assert_eq!((refused.kind(), refused.code()), (FaultKind::NotFound, "ticket-not-found"));
-        let moved = ticket::move_to(&world.web, stranger, (raised.id, 1), TicketState::Open, noon()).await;
+        let moved = ticket::move_to(&world.web, stranger, seen(raised.id), TicketState::Open, noon()).await;
         assert_eq!(moved.unwrap_err().code(), "ticket-not-found");
         let comment = Comment::parse(TicketEventId::generate(), "hello").unwrap();
         let said = ticket::comment(&world.web, stranger, raised.id, &comment, noon()).await;
@@ -119,8 +119,8 @@ async fn the_slower_of_two_writers_is_told_and_changes_nothing() {
     let world = World::create().await;
     let actor = world.actor(world.asha);
     let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
-    ticket::move_to(&world.web, &actor, (raised.id, 1), TicketState::Open, noon()).await.unwrap();
-    let late = ticket::move_to(&world.web, &actor, (raised.id, 1), TicketState::Cancelled, noon()).await;
+    ticket::move_to(&world.web, &actor, seen(raised.id), TicketState::Open, noon()).await.unwrap();
+    let late = ticket::move_to(&world.web, &actor, seen(raised.id), TicketState::Cancelled, noon()).await;
     let refused = late.unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (FaultKind::Stale, "ticket-stale"));
     let details = ticket::get(&world.web, &actor, raised.id).await.unwrap();
@@ -133,7 +133,7 @@ async fn of_eight_moves_at_once_one_wins() {
     let actor = world.actor(world.asha);
     let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
     let moving =
-        (0..8).map(|_| ticket::move_to(&world.web, &actor, (raised.id, 1), TicketState::Open, noon()));
+        (0..8).map(|_| ticket::move_to(&world.web, &actor, seen(raised.id), TicketState::Open, noon()));
     let outcomes = join_all(moving).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert!(outcomes.into_iter().filter_map(Result::err).all(|error| matches!(error, Error::TicketStale(_))));
@@ -146,7 +146,7 @@ async fn a_move_against_the_rules_is_refused() {
     let actor = world.actor(world.asha);
     let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
     let refused =
-        ticket::move_to(&world.web, &actor, (raised.id, 1), TicketState::Closed, noon()).await.unwrap_err();
+        ticket::move_to(&world.web, &actor, seen(raised.id), TicketState::Closed, noon()).await.unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (FaultKind::Conflict, "ticket-move-refused"));
 }
 
@@ -161,7 +161,7 @@ async fn a_history_tells_who_did_what_in_order() {
     ticket::comment(&world.web, &ben, raised.id, &comment, later).await.unwrap();
     let to = Assignment { person_id: Some(world.ben), group_id: None };
     let later = later + SignedDuration::from_mins(5);
-    ticket::assign(&world.web, &asha, (raised.id, 1), to, later).await.unwrap();
+    ticket::assign(&world.web, &asha, seen(raised.id), to, later).await.unwrap();
     let details = ticket::get(&world.web, &ben, raised.id).await.unwrap();
     let told: Vec<_> = details
         .history
@@ -216,7 +216,7 @@ async fn filters_and_words_choose_and_pages_of_a_search_fit_together() {
         let raised =
             ticket::create(&world.web, &actor, &draft, noon() + SignedDuration::from_secs(number)).await;
         if number % 2 == 0 {
-            ticket::move_to(&world.web, &actor, (raised.unwrap().id, 1), TicketState::Open, noon())
+            ticket::move_to(&world.web, &actor, seen(raised.unwrap().id), TicketState::Open, noon())
                 .await
                 .unwrap();
         }
@@ -269,4 +269,39 @@ async fn a_lookup_finds_people_by_any_order_of_words_within_the_scope() {
         .map(|site| site.code.as_str().to_owned())
         .collect();
     assert_eq!(codes, ["HQ"]);
+}
+
+#[tokio::test]
+async fn a_comments_id_serves_one_comment() {
+    let world = World::create().await;
+    let actor = world.actor(world.asha);
+    let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
+    let id = TicketEventId::generate();
+    let said = Comment::parse(id, "On my way.").unwrap();
+    for _ in 0..2 {
+        ticket::comment(&world.web, &actor, raised.id, &said, noon()).await.unwrap();
+    }
+    let other = Comment::parse(id, "Part ordered.").unwrap();
+    let refused = ticket::comment(&world.web, &actor, raised.id, &other, noon()).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (FaultKind::Conflict, "ticket-exists"));
+    let stranger = world.actor(world.ben);
+    assert!(ticket::comment(&world.web, &stranger, raised.id, &said, noon()).await.is_err());
+    assert_eq!(world.count("ticket_event where kind = 'COMMENTED'").await, 1);
+}
+
+#[tokio::test]
+async fn work_is_given_to_people_of_the_tickets_site_only() {
+    let world = World::create().await;
+    let depot = world.db.site(world.client, "DEPOT").await;
+    let away = world.db.person(world.client, "away").sites(&[depot]).await;
+    let near = world.db.person(world.client, "near").sites(&[world.site]).await;
+    let actor = world.actor(world.asha);
+    let draft = Draft { assignee_id: Some(away), ..world.draft("Leak") };
+    let refused = ticket::create(&world.web, &actor, &draft, noon()).await.unwrap_err();
+    assert_eq!(refused.fields()[0].pointer, "/assignee_id");
+    let draft = Draft { assignee_id: Some(near), ..world.draft("Leak") };
+    let raised = ticket::create(&world.web, &actor, &draft, noon()).await.unwrap();
+    let to = Assignment { person_id: Some(away), group_id: None };
+    let refused = ticket::assign(&world.web, &actor, seen(raised.id), to, noon()).await.unwrap_err();
+    assert_eq!(refused.fields()[0].pointer, "/assignee_id");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use app::ticket::{Draft, DraftText};
+use app::ticket::{Draft, DraftText, TicketRead};
 use domain::{Actor, Capability, ClientId, CorrelationId, PersonId, SiteId, SiteScope, TicketId};
 use jiff::Timestamp;
 use store::Store;
@@ -60,11 +60,15 @@ impl World {
 
 /// Counts rows, past row-level security.
 pub(crate) async fn count(db: &Database, from: &str) -> i64 {
-    let row = db.admin().await.query_one(&format!("select count(*) from {from}"), &[]).await.unwrap();
-    row.get(0)
+    db.count(&format!("select count(*) from {from}")).await
 }
 
 /// Noon of the first day of 2030.
 pub(crate) fn noon() -> Timestamp {
     "2030-01-01T12:00:00Z".parse().unwrap()
+}
+
+/// A ticket as it was read before anybody changed it.
+pub(crate) fn seen(id: TicketId) -> TicketRead {
+    TicketRead { id, version: 1 }
 }

@@ -112,7 +112,10 @@ impl Conversation {
         let is_refused = match &*self.answers.borrow() {
             Answer::PutOff => return "451 4.3.0 try again later".to_owned(),
             Answer::Refuse => true,
-            Answer::RefuseOnly(refused) => *refused == address,
+            Answer::RefuseAndPutOff { put_off, .. } if *put_off == address => {
+                return "451 4.3.0 try again later".to_owned();
+            }
+            Answer::RefuseOnly(refused) | Answer::RefuseAndPutOff { refused, .. } => *refused == address,
             Answer::Accept => false,
         };
         if is_refused {

@@ -129,3 +129,15 @@ async fn a_broker_that_was_left_over_is_ended() {
     assert!(ended.join_next().await.unwrap().unwrap().success());
     assert!(local::port::is_free(port));
 }
+
+#[tokio::test]
+async fn a_broker_does_not_hear_what_a_terminal_says_to_who_started_it() {
+    let folder = Folder::new("group");
+    let broker = Broker::new(&folder.0, local::port::free(0).unwrap()).unwrap();
+    broker.write_logins(&logins()).unwrap();
+    let running = broker.start().await.unwrap();
+    let pid = std::fs::read_to_string(broker.log().with_file_name("mosquitto.pid")).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap());
+    assert_ne!(rustix::process::getpgid(pid).unwrap(), rustix::process::getpgrp());
+    running.stop().await.unwrap();
+}

@@ -60,9 +60,20 @@ async fn an_engine_stops_before_it_has_reached_postgresql() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_exist_ends_the_engine() {
+async fn an_engine_waits_for_the_migration_that_makes_its_queue() {
     let queue = Queue::create().await;
-    let limits = EngineSettings { queues: [("emial".to_owned(), 1)].into(), ..settings() };
-    let ended = Running::start(queue.engine(limits)).ended().await;
-    assert!(matches!(ended, Err(queue::Error::UnknownQueue { queue }) if queue == "emial"));
+    let limits = EngineSettings { queues: [("later".to_owned(), 1)].into(), ..settings() };
+    let engine = queue.engine(limits).kind(Kind::new("a", "later", |_| async { Ok(()) })).build().unwrap();
+    let begun = engine.watch_begun();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let mut work = tokio::task::JoinSet::new();
+    work.spawn(engine.run(stop.clone()));
+    assert_eq!(queue.number("select count(*) from task_worker").await, 0);
+    assert!(!begun());
+    queue.admin.batch_execute("insert into task_queue (name) values ('later')").await.unwrap();
+    queue.enqueue_one(NewTask::new("a", &()).queue("later")).await;
+    queue.until_done(1).await;
+    assert!(begun());
+    stop.cancel();
+    work.join_next().await.unwrap().unwrap().unwrap();
 }

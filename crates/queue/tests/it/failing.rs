@@ -184,3 +184,59 @@ async fn dead_letters_are_read_page_by_page() {
     assert_eq!(ids.len(), 5);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn an_error_of_postgresql_is_kept_without_the_row_it_speaks_of() {
+    let queue = Queue::create().await;
+    queue.admin.batch_execute("create table letter (text text primary key)").await.unwrap();
+    queue.admin.batch_execute("grant insert on letter to youtility_worker").await.unwrap();
+    let pool = queue.pool.clone();
+    let kind = Kind::new("a", "default", move |_| {
+        let pool = pool.clone();
+        async move {
+            let client = pool.get().await?;
+            client.execute("insert into letter values ('of the heart'), ('of the heart')", &[]).await?;
+            Ok(())
+        }
+    })
+    .attempts_max(1);
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    queue.enqueue_one(NewTask::new("a", &())).await;
+    queue.until(BURIED, 1).await;
+    let error = queue.texts("select error from task_attempt").await.remove(0);
+    assert!(error.contains("23505") && error.contains("letter_pkey"), "{error}");
+    assert!(!error.contains("of the heart"), "{error}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_queue_shows_no_row_either() {
+    let queue = Queue::create().await;
+    let sql =
+        "insert into task (id, kind, queue, attempt) values (gen_random_uuid(), 'of the heart', 'email', -1)";
+    let refused = queue::Error::from(queue.admin.execute(sql, &[]).await.unwrap_err());
+    let mut text = refused.to_string();
+    let mut cause = std::error::Error::source(&refused);
+    while let Some(error) = cause {
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    assert!(text.contains("23514") && text.contains("task_attempt_check"), "{text}");
+    assert!(!text.contains("of the heart"), "{text}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_nobody_looked_at_expires() {
+    let queue = Queue::create().await;
+    let kind = Kind::new("a", "default", |_| async { Err(Failure::permanent("no")) });
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    queue.enqueue(&[NewTask::new("a", &1), NewTask::new("a", &2)]).await;
+    queue.until(BURIED, 2).await;
+    running.stop().await;
+    let age = "update task_dead_letter set buried_at = now() - interval '31 days' where args = '1'";
+    queue.admin.execute(age, &[]).await.unwrap();
+    let worker = queue.pool.get().await.unwrap();
+    assert_eq!(queue::expire_dead_letters(&**worker, 32).await.unwrap(), 0);
+    assert_eq!(queue::expire_dead_letters(&**worker, 30).await.unwrap(), 1);
+    assert_eq!(queue.texts("select args::text from task_dead_letter").await, ["2"]);
+}

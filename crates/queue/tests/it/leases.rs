@@ -48,6 +48,22 @@ async fn tasks_of_a_killed_engine_are_run_by_another() {
 }
 
 #[tokio::test]
+async fn a_crash_of_the_worker_uses_up_no_attempt() {
+    let queue = Queue::create().await;
+    queue.enqueue_one(NewTask::new("a", &()).attempts_max(2)).await;
+    let mortal = Mortal::start(&queue, EngineSettings { lease_ms: 1_000, ..settings() });
+    queue.until(HELD, 1).await;
+    mortal.kill();
+    let kind = Kind::new("a", "default", |_| async { Err(queue::Failure::retry("no")) })
+        .backoff(std::time::Duration::from_millis(1), std::time::Duration::from_millis(2));
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    queue.until("select count(*) from task_dead_letter", 1).await;
+    let outcomes = queue.texts("select outcome from task_attempt order by finished_at").await;
+    assert_eq!(outcomes, ["CRASHED", "FAILED", "FAILED"]);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_task_that_ends_its_workers_is_buried() {
     let queue = Queue::create().await;
     queue.enqueue_one(NewTask::new("a", &())).await;

@@ -1,6 +1,7 @@
 //! The queue against a real PostgreSQL.
 #![cfg(test)]
 
+mod backlog;
 mod draining;
 mod enqueuing;
 mod failing;

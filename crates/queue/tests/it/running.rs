@@ -156,6 +156,8 @@ async fn a_kind_nobody_knows_waits_and_is_counted() {
     assert_eq!(stats.unknown_kinds.len(), 1);
     assert_eq!((stats.unknown_kinds[0].kind.as_str(), stats.unknown_kinds[0].tasks), ("unheard-of", 1));
     assert_eq!(queue.texts("select state || attempt from task").await, ["READY0"]);
+    let oldest = stats.queues.iter().map(|queue| queue.oldest_age_seconds).fold(0.0, f64::max);
+    assert!(oldest.abs() < f64::EPSILON, "it waits for nobody here: {oldest} s");
     running.stop().await;
 }
 

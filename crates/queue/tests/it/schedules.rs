@@ -54,6 +54,29 @@ async fn a_schedule_keeps_ticking() {
 }
 
 #[tokio::test]
+async fn a_schedule_that_cannot_tick_does_not_keep_the_others_waiting() {
+    let queue = Queue::create().await;
+    let lost = Schedule::cron("a-lost", "* * * * * *", "UTC", NewTask::new("a", &()).queue("reports"));
+    let kind = Kind::new("a", "maintenance", |_| async { Ok(()) });
+    let well = schedule("* * * * * *", "UTC", "a");
+    let running = Running::start(queue.engine(settings()).kind(kind).schedule(lost).schedule(well));
+    queue.until("select count(*) from task_worker", 1).await;
+    queue
+        .admin
+        .batch_execute(
+            "alter table task_schedule drop constraint task_schedule_queue_fkey;
+             delete from task_queue where name = 'reports'",
+        )
+        .await
+        .unwrap();
+    let begun = queue.number("select count(*) from task_history where queue = 'maintenance'").await;
+    let more =
+        format!("select least(count(*), {0}) from task_history where queue = 'maintenance'", begun + 2);
+    queue.until(&more, begun + 2).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_new_schedule_waits_for_its_next_tick_and_a_changed_one_too() {
     let queue = Queue::create().await;
     let kind = || Kind::new("a", "maintenance", |_| async { Ok(()) });

@@ -1,5 +1,7 @@
 //! A database per test, engines in it, and waiting for conditions.
 
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const PASSWORD: &str = "only-for-tests-on-this-machine";
-const TEMPLATE: &str = "queue_template";
 const WAIT: Duration = Duration::from_secs(20);
 
 static MADE: AtomicUsize = AtomicUsize::new(0);
@@ -44,7 +45,7 @@ impl Queue {
         let mut connections = JoinSet::new();
         let name = format!("queue_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let server = connect(&config(port, "postgres", SUPERUSER), &mut connections).await;
-        server.batch_execute(&format!("create database {name} template {TEMPLATE}")).await.unwrap();
+        server.batch_execute(&format!("create database {name} template {}", template())).await.unwrap();
         let admin = connect(&config(port, &name, SUPERUSER), &mut connections).await;
         let config = config(port, &name, "youtility_worker");
         Self { admin, pool: pool(&config), config, connections }
@@ -111,11 +112,6 @@ impl Running {
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         self.work.join_next().await.unwrap().unwrap().unwrap();
-    }
-
-    /// Waits until the engine has ended by itself.
-    pub(crate) async fn ended(mut self) -> Result<(), queue::Error> {
-        self.work.join_next().await.unwrap().unwrap()
     }
 }
 
@@ -190,29 +186,71 @@ fn config(port: u16, database: &str, user: &str) -> Config {
     config
 }
 
-/// Starts a cluster for this run of the tests; it stays until the next one.
+/// The cluster that the tests of all runs share, with this build's template. Whoever comes first starts it; it stays up,
+/// because a runner may give every test a process of its own.
 async fn cluster() -> u16 {
-    let port = tokio::task::spawn_blocking(start_cluster).await.unwrap();
+    let (port, _lock) = tokio::task::spawn_blocking(start_cluster).await.unwrap();
     let mut connections = JoinSet::new();
     let server = connect(&config(port, "postgres", SUPERUSER), &mut connections).await;
-    let roles: String = ["youtility_worker", "youtility_web", "youtility_health"]
-        .map(|role| format!("create role {role} login password '{PASSWORD}';"))
-        .concat();
-    server.batch_execute(&roles).await.unwrap();
-    server.batch_execute(&format!("create database {TEMPLATE}")).await.unwrap();
-    let template = connect(&config(port, TEMPLATE, SUPERUSER), &mut connections).await;
-    template.batch_execute(queue::SCHEMA).await.unwrap();
+    drop_leftovers(&server).await;
+    let made = server.query_opt("select from pg_database where datname = $1", &[&template()]).await.unwrap();
+    if made.is_none() {
+        make_template(port, &server, &mut connections).await;
+    }
     port
 }
 
-fn start_cluster() -> u16 {
+/// A template is complete when it has its name.
+async fn make_template(port: u16, server: &Client, connections: &mut JoinSet<()>) {
+    for role in ["youtility_worker", "youtility_web", "youtility_health"] {
+        let known = server.query_opt("select from pg_roles where rolname = $1", &[&role]).await.unwrap();
+        if known.is_none() {
+            let create = format!("create role {role} login password '{PASSWORD}'");
+            server.batch_execute(&create).await.unwrap();
+        }
+    }
+    server.batch_execute("drop database if exists queue_draft with (force)").await.unwrap();
+    server.batch_execute("create database queue_draft").await.unwrap();
+    let draft = connect(&config(port, "queue_draft", SUPERUSER), connections).await;
+    draft.batch_execute(queue::SCHEMA).await.unwrap();
+    drop(draft);
+    let others = "select count(*) from pg_stat_activity where datname = 'queue_draft'";
+    wait_until("the draft to be left", async || {
+        let left: i64 = server.query_one(others, &[]).await.unwrap().get(0);
+        if left == 0 { Ok(()) } else { Err(left.to_string()) }
+    })
+    .await;
+    let rename = format!("alter database queue_draft rename to {}", template());
+    server.batch_execute(&rename).await.unwrap();
+}
+
+/// The template of this build's schema.
+fn template() -> String {
+    let mut hasher = DefaultHasher::new();
+    queue::SCHEMA.hash(&mut hasher);
+    format!("queue_template_{:016x}", hasher.finish())
+}
+
+/// Drops the databases of test processes that have ended, and the templates of other schemas.
+async fn drop_leftovers(server: &Client) {
+    let sql = r"select datname, substring(datname from '^queue_([0-9]+)_[0-9]+$') from pg_database
+                 where datname ~ '^queue_[0-9]+_[0-9]+$' or (datname like 'queue\_template\_%' and datname <> $1)";
+    for row in server.query(sql, &[&template()]).await.unwrap() {
+        let (name, process): (&str, Option<&str>) = (row.get(0), row.get(1));
+        let lives = process.is_some_and(|process| Path::new("/proc").join(process).exists());
+        if !lives {
+            server.batch_execute(&format!("drop database if exists {name} with (force)")).await.unwrap();
+        }
+    }
+}
+
+/// Starts the cluster unless it runs; one that does not start is made anew. The lock orders the processes.
+fn start_cluster() -> (u16, File) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit-queue");
     std::fs::create_dir_all(&home).unwrap();
     let home = home.canonicalize().unwrap();
-    // One process at a time may make, start and clean the cluster; the lock is held until the process ends.
-    let lock = std::fs::File::create(home.join("lock")).unwrap();
+    let lock = File::create(home.join("lock")).unwrap();
     lock.lock().unwrap();
-    Box::leak(Box::new(lock));
     let describe = |port| {
         Cluster::new(Programs::find(&[]).unwrap(), &home, port)
             .unwrap()
@@ -220,16 +258,17 @@ fn start_cluster() -> u16 {
             .option("fsync=off")
             .option("synchronous_commit=off")
     };
-    let old = describe(0);
-    if old.exists() {
-        old.stop().unwrap();
-    }
-    // Made anew rather than cleaned: dropping the databases of the last run would take longer.
-    if old.data().exists() {
-        std::fs::remove_dir_all(old.data()).unwrap();
+    let found = describe(0);
+    if found.exists() && found.is_running().unwrap() {
+        return (found.running_port().unwrap(), lock);
     }
     let cluster = describe(local::port::free(0).unwrap());
-    cluster.init(PASSWORD).unwrap();
-    cluster.start().unwrap();
-    cluster.port()
+    if !(cluster.exists() && cluster.start().is_ok()) {
+        if cluster.data().exists() {
+            std::fs::remove_dir_all(cluster.data()).unwrap();
+        }
+        cluster.init(PASSWORD).unwrap();
+        cluster.start().unwrap();
+    }
+    (cluster.port(), lock)
 }

@@ -59,19 +59,17 @@ where
         () = signals.next() => return Ok(()),
     };
     tracing::info!(address = running.address.map(tracing::field::display), admin = %running.admin, "started");
-    let failed = tokio::select! {
-        () = signals.next() => false,
-        () = running.any_server_ended() => true,
+    let failure = tokio::select! {
+        () = signals.next() => None,
+        () = running.any_server_ended() => Some("a listener ended by itself"),
+        () = running.drain.begun() => Some("the process gave up its work"),
     };
     tracing::info!("draining");
     tokio::select! {
         stopped = running.stop() => stopped?,
         () = signals.next() => bail!("a second signal cut the drain short"),
     }
-    if failed {
-        bail!("a listener ended by itself");
-    }
-    Ok(())
+    failure.map_or(Ok(()), |what| bail!(what))
 }
 
 async fn launch<S, F, Fut>(ctx: Context<S>, filter: LogFilter, start: F) -> anyhow::Result<Running>

@@ -46,6 +46,19 @@ impl Mistakes {
         }
     }
 
+    /// Adds a secret that somebody else gave us and that nobody can have meant: none at all, or a default. How long it is
+    /// is for its giver to say. In development every secret is good enough.
+    pub fn given_secret(&mut self, key: impl Into<String>, secret: &Secret) {
+        let what = if secret.is_empty() {
+            "is missing: give it here, by environment, or as a file with the key's name and `_file`"
+        } else {
+            "is a default: use what was given to you for this account"
+        };
+        if self.environment == Environment::Production && secret.is_default() {
+            self.add(key, what);
+        }
+    }
+
     /// Adds a number that lies outside what is sensible.
     pub fn range<N: Copy + PartialOrd + fmt::Display>(
         &mut self,

@@ -13,8 +13,12 @@ use service::HttpClientSettings;
 
 /// `examples/smallest.rs`, built beside the tests.
 fn command(env: &[(&str, &str)]) -> Command {
+    example("smallest", env)
+}
+
+fn example(name: &str, env: &[(&str, &str)]) -> Command {
     let folder = std::env::current_exe().unwrap().ancestors().nth(2).map(PathBuf::from).unwrap();
-    let mut command = Command::new(folder.join("examples/smallest"));
+    let mut command = Command::new(folder.join("examples").join(name));
     command.env_clear().envs(env.iter().copied());
     command
 }
@@ -81,6 +85,15 @@ impl Drop for Served {
 fn client() -> reqwest::Client {
     let settings = HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 5000, idle_connections_max: 0 };
     service::http_client(&settings).unwrap()
+}
+
+#[test]
+fn a_process_that_gives_up_drains_and_fails() {
+    let env = [("YOUTILITY_PROCESS__DRAIN_DELAY_MS", "0"), ("YOUTILITY_PROCESS__ADMIN_BIND", "127.0.0.1:0")];
+    let output = example("giving_up", &env).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let log = String::from_utf8(output.stdout).unwrap();
+    assert!(log.contains("draining") && log.contains("the process gave up its work"), "{log}");
 }
 
 #[test]

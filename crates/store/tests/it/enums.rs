@@ -23,7 +23,10 @@ pub(crate) const ENUMS: &[(&str, &[&str])] = &[
 
 /// Lists of words that no Rust code reads, with the reason.
 pub(crate) const ONLY_IN_SQL: &[(&str, &str)] = &[
-    ("auth_rate_limit_attempts_outcome_check", "written and read by the functions of sign-in only"),
+    (
+        "auth_rate_limit_attempts_outcome_check",
+        "read by the functions of sign-in only; Rust names three of them",
+    ),
     ("client_state_check", "compared in SQL only; nothing in Rust shows a stopped client"),
 ];
 

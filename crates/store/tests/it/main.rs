@@ -10,6 +10,7 @@ mod migrations;
 mod plan;
 mod planted;
 mod pool;
+mod rows_in_errors;
 mod schema;
 mod shape;
 mod tenancy;

@@ -140,7 +140,7 @@ async fn the_application_and_its_limits_are_visible_to_operators() {
         "select current_setting('application_name'), current_setting('statement_timeout'), current_setting('lock_timeout')",
     );
     let db = Database::create().await;
-    let store = Store::new(&db.settings("web"), "youtility-web").unwrap();
+    let store = Store::new(&db.settings("web"), "web").unwrap();
     let seen = store.run_system("read_name", |tx| async move { tx.one(&NAME, ()).await }).await.unwrap();
     assert_eq!(seen, ("youtility-web".to_owned(), "10s".to_owned(), "3s".to_owned()));
 }
@@ -169,4 +169,14 @@ async fn a_database_that_hangs_does_not_hang_its_callers() {
     for store in [&store, &connected] {
         assert_eq!(one(store).await.unwrap(), 1);
     }
+}
+
+#[tokio::test]
+async fn the_probe_of_readiness_answers_for_the_database_of_its_store() {
+    let db = Database::create().await;
+    let probe = db.store("web").probe();
+    assert_eq!(probe().await, Ok(()));
+    let gone = DatabaseSettings { port: 1, ..db.settings("web") };
+    let probe = Store::new(&gone, "web").unwrap().probe();
+    assert_eq!(probe().await, Err("no connection to the database".to_owned()));
 }

@@ -27,14 +27,12 @@ const ONLY_OWNER: &[(&str, &str)] = &[
     ("store::person::ADMIT", "seeding"),
     ("store::person::GRANT", "seeding"),
     ("store::person::INSERT", "seeding"),
-    ("store::sign_in::RESET", "an operator forgets failed attempts"),
     ("store::sign_in::SET_CREDENTIAL", "seeding"),
     ("store::site::INSERT", "seeding"),
 ];
 
 /// Functions whose results are not null, except in columns declared as `Option`.
 const NEVER_NULL_FUNCTIONS: &[&str] = &[
-    "check_rate_limit",
     "clean_up_sign_in_attempts",
     "clean_up_telemetry",
     "cleanup_expired_sessions",
@@ -45,7 +43,6 @@ const NEVER_NULL_FUNCTIONS: &[&str] = &[
     "list_client_ids",
     "lookup_people",
     "reserve_sign_in_attempt",
-    "reset_sign_in_limits",
     "resolve_devices",
     "search_tickets",
     "settle_sign_in_attempt",

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use api::headers;
-use testkit::ChaosProxy;
+use reqwest::StatusCode;
+use testkit::{ChaosProxy, PATIENCE};
 
-use crate::stage::{Auth, Ground, PASSWORD, PATIENCE, env_with, problem};
+use crate::stage::{Auth, Ground, PASSWORD, env_with, problem};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_database_nobody_gets_in_and_it_heals_without_a_restart() {
@@ -25,8 +26,10 @@ async fn without_the_database_nobody_gets_in_and_it_heals_without_a_restart() {
     assert_eq!(problem(auth.exchange(&token).await).await.0, 503);
     proxy.heal();
     testkit::wait_until("a sign-in", PATIENCE, async || {
-        let answer = auth.sign_in("asha", PASSWORD).send().await.unwrap();
-        (answer.status() == 201).then_some(())
+        match auth.sign_in("asha", PASSWORD).send().await.unwrap().status() {
+            StatusCode::CREATED => Ok(()),
+            other => Err(other),
+        }
     })
     .await;
     assert_eq!(auth.exchange(&token).await.status(), 200);
@@ -63,6 +66,11 @@ async fn more_comparisons_than_the_limit_are_answered_503() {
     let statuses = futures_util::future::join_all(attempts).await;
     assert!(statuses.iter().all(|status| [401, 503].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&401) && statuses.contains(&503), "{statuses:?}");
+    // Whoever waited in vain keeps their attempts.
+    let compared = i32::try_from(statuses.iter().filter(|status| **status == 401).count()).unwrap();
+    let counted = ground.db.admin().await.query("select attempts from sign_in_counter", &[]).await.unwrap();
+    let counted: Vec<i32> = counted.iter().map(|row| row.get(0)).collect();
+    assert_eq!(counted, [compared; 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use api::headers;
 use serde_json::json;
 use testkit::INTERNAL_KEY;
+use testkit::process::Started;
 
-use crate::binary::Started;
+use crate::process::auth;
 use crate::stage::{ADDRESS, Ground, http};
 
 /// A busy machine may be slow; what is limited here is attempts, not time.
@@ -18,15 +19,13 @@ const PATIENT: &[(&str, &str)] = &[
     ("HTTP__REQUEST_TIMEOUT_MS", "50000"),
 ];
 
+async fn replica(ground: &Ground) -> Started {
+    auth(ground).set(PATIENT).start().await
+}
+
 /// Passwords a replica compared, as its own metric says.
 async fn comparisons(replica: &Started) -> u64 {
-    let metrics =
-        http().get(format!("http://{}/metrics", replica.admin)).send().await.unwrap().text().await.unwrap();
-    metrics
-        .lines()
-        .filter(|line| line.starts_with("auth_password_verifications_total"))
-        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
-        .sum()
+    testkit::metric_count(replica.admin, "auth_password_verifications_total", "").await
 }
 
 /// Statuses of parallel sign-ins spread over replicas, with how often each was answered.
@@ -38,9 +37,9 @@ async fn storm(
 ) -> BTreeMap<u16, usize> {
     let client = http();
     let attempts = (0..count).map(|index| {
-        let url = format!("http://{}/api/v1/session", replicas[index % replicas.len()].http);
+        let replica = &replicas[index % replicas.len()];
         let request = client
-            .post(url)
+            .post(replica.url("/api/v1/session"))
             .header(headers::INTERNAL_KEY, INTERNAL_KEY)
             .header(headers::CLIENT_ADDRESS, address(index))
             .json(&json!({ "login": login, "password": format!("guess {index}") }));
@@ -61,22 +60,22 @@ async fn storm(
 #[tokio::test(flavor = "multi_thread")]
 async fn of_200_parallel_guesses_over_two_replicas_exactly_5_are_compared() {
     let ground = Ground::lay().await;
-    let replicas = [Started::on(&ground, PATIENT).await, Started::on(&ground, PATIENT).await];
+    let replicas = [replica(&ground).await, replica(&ground).await];
     let answers = storm(&replicas, "asha", 200, |index| format!("198.51.100.{index}")).await;
     assert_eq!(answers, [(401, 5), (429, 195)].into());
     let compared = comparisons(&replicas[0]).await + comparisons(&replicas[1]).await;
     assert_eq!(compared, 5);
     let sql =
-        "select count(*) filter (where outcome = 'FAILED'), count(*) filter (where outcome like 'BLOCKED%')
+        "select count(*) filter (where outcome = 'FAILED'), sum(times) filter (where outcome like 'BLOCKED%'), count(*)
                  from auth_rate_limit_attempts";
     let row = ground.db.admin().await.query_one(sql, &[]).await.unwrap();
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (5, 195));
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)), (5, 195, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_name_that_does_not_exist_is_limited_alike() {
     let ground = Ground::lay().await;
-    let replicas = [Started::on(&ground, PATIENT).await];
+    let replicas = [replica(&ground).await];
     let answers = storm(&replicas, "nobody", 30, |index| format!("198.51.100.{index}")).await;
     assert_eq!(answers, [(401, 5), (429, 25)].into());
     assert_eq!(comparisons(&replicas[0]).await, 5);
@@ -85,7 +84,7 @@ async fn a_login_name_that_does_not_exist_is_limited_alike() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_gets_15_guesses_over_all_login_names() {
     let ground = Ground::lay().await;
-    let replicas = [Started::on(&ground, PATIENT).await];
+    let replicas = [replica(&ground).await];
     let mut refused = 0;
     for person in 0..5 {
         let answers = storm(&replicas, &format!("person{person}"), 4, |_| ADDRESS.to_owned()).await;

@@ -6,9 +6,9 @@ use api::headers;
 use api::identity::Revocation;
 use domain::SessionId;
 use reqwest::Response;
-use testkit::ChaosProxy;
+use testkit::{ChaosProxy, PATIENCE};
 
-use crate::stage::{Auth, Ground, PASSWORD, PATIENCE, env_with, problem};
+use crate::stage::{Auth, Ground, PASSWORD, env_with, problem};
 
 /// A subscriber's view of the stream.
 struct Follower {
@@ -21,7 +21,7 @@ impl Follower {
     async fn of(auth: &Auth) -> Self {
         let answer = testkit::wait_until("a stream", PATIENCE, async || {
             let answer = auth.internal("GET", "/internal/revocations").send().await.unwrap();
-            answer.status().is_success().then_some(answer)
+            if answer.status().is_success() { Ok(answer) } else { Err(answer.status()) }
         })
         .await;
         Self { answer, unread: Vec::new() }

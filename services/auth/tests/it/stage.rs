@@ -1,7 +1,5 @@
 //! A running auth service, a client with one person, and how they talk.
 
-use std::time::Duration;
-
 use api::{Identity, IdentityResponse, headers};
 use auth::Settings;
 use domain::{ClientId, PersonId};
@@ -10,9 +8,6 @@ use serde_json::{Value, json};
 use service::{HttpClientSettings, IdentityVerifier, Running};
 use testkit::identity::Signer;
 use testkit::{Database, INTERNAL_KEY};
-
-/// How long a test waits for something to show.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "Walk-the-site-42";
@@ -50,29 +45,18 @@ impl Ground {
 
 /// The settings of an auth service on a database.
 pub(crate) fn env(db: &Database) -> Vec<(String, String)> {
-    let mut env = db.env("auth");
-    env.extend(testkit::trust_env());
+    let env = [db.env("auth"), testkit::process_env(), testkit::trust_env()].concat();
     let fixed = [
-        ("PROCESS__ENVIRONMENT", "development"),
-        ("PROCESS__DRAIN_DELAY_MS", "0"),
-        ("HTTP__BIND", "127.0.0.1:0"),
         ("IDENTITY__SIGNING_KEY", Signer::shared().private_pem()),
         ("PASSWORDS__WAIT_TIMEOUT_MS", "20000"),
         ("REVOCATIONS__HEARTBEAT_MS", "100"),
     ];
-    env.extend(fixed.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned())));
-    env
+    testkit::env_with(env, &fixed)
 }
 
 /// The same with some settings changed.
 pub(crate) fn env_with(db: &Database, changes: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut env = env(db);
-    for (key, value) in changes {
-        let key = format!("YOUTILITY_{key}");
-        env.retain(|(known, _)| *known != key);
-        env.push((key, (*value).to_owned()));
-    }
-    env
+    testkit::env_with(env(db), changes)
 }
 
 /// An HTTP client for tests.

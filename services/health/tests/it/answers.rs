@@ -3,7 +3,7 @@
 use api::health::{HealthReport, HealthStatus, Readiness, ReadyReport};
 use testkit::Database;
 
-use crate::stage::{Health, PATIENCE, env, env_with};
+use crate::stage::{Health, env, env_with};
 
 async fn worker_beats(db: &Database) {
     let sql = "insert into task_worker (id, name, state, queues, running, buffered)
@@ -93,11 +93,6 @@ async fn addresses_that_do_not_exist_are_problems() {
 async fn the_process_is_ready_once_everything_was_asked() {
     let db = Database::create().await;
     let health = Health::start(env(&db)).await;
-    let readyz = format!("http://{}/readyz", health.running.admin);
-    testkit::wait_until("readiness", PATIENCE, async || {
-        let answer = reqwest::get(&readyz).await.unwrap();
-        answer.status().is_success().then_some(())
-    })
-    .await;
+    testkit::wait_until_ready(health.running.admin).await;
     health.running.stop().await.unwrap();
 }

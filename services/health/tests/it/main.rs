@@ -2,7 +2,8 @@
 #![cfg(test)]
 
 mod answers;
-mod binary;
 mod broker;
 mod faults;
+mod process;
+mod settings;
 mod stage;

@@ -1,21 +1,16 @@
 //! A running health service and what it asks.
 
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use api::health::HealthReport;
 use health::Settings;
 use reqwest::StatusCode;
 use service::{HttpClientSettings, Running};
-use testkit::Database;
+use testkit::{Database, PATIENCE};
 
 /// Nothing is known of this address, and nothing listens there.
 pub(crate) const NOWHERE: &str = "127.0.0.1:1";
-
-/// How long a test waits for something to show.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running health service.
 pub(crate) struct Health {
@@ -26,34 +21,26 @@ pub(crate) struct Health {
 
 /// The settings of a health service that asks a database and nobody else.
 pub(crate) fn env(db: &Database) -> Vec<(String, String)> {
-    let mut env = db.env("health");
+    let env = [db.env("health"), testkit::process_env()].concat();
     let fixed = [
-        ("PROCESS__ENVIRONMENT", "development"),
-        ("PROCESS__DRAIN_DELAY_MS", "0"),
-        ("HTTP__BIND", "127.0.0.1:0"),
         ("PROBE__INTERVAL_MS", "50"),
         ("PROBE__TIME_LIMIT_MS", "5000"),
         ("PROBE__STALE_AFTER_MS", "30000"),
         ("HTTP_CLIENT__TIMEOUT_MS", "5000"),
         ("TASK_QUEUE__INTERVAL_MS", "50"),
         ("BROKER__HOST", ""),
+        ("SERVICES__GATEWAY__URL", ""),
+        ("SERVICES__AUTH__URL", ""),
+        ("SERVICES__WEB__URL", ""),
+        ("SERVICES__WORKER__URL", ""),
+        ("SERVICES__MQTT_BRIDGE__URL", ""),
     ];
-    env.extend(fixed.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned())));
-    for name in ["GATEWAY", "AUTH", "WEB", "WORKER", "MQTT_BRIDGE"] {
-        env.push((format!("YOUTILITY_SERVICES__{name}__URL"), String::new()));
-    }
-    env
+    testkit::env_with(env, &fixed)
 }
 
 /// The same with some settings changed.
 pub(crate) fn env_with(db: &Database, changes: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut env = env(db);
-    for (key, value) in changes {
-        let key = format!("YOUTILITY_{key}");
-        env.retain(|(known, _)| *known != key);
-        env.push((key, (*value).to_owned()));
-    }
-    env
+    testkit::env_with(env(db), changes)
 }
 
 impl Health {
@@ -82,16 +69,13 @@ impl Health {
         what: &str,
         wanted: impl Fn(&HealthReport) -> bool,
     ) -> (StatusCode, HealthReport) {
-        let said = RefCell::new(String::new());
         testkit::wait_until(what, PATIENCE, async || {
             let (status, report) = self.report().await;
-            let messages: Vec<String> =
-                report.checks.iter().map(|(name, check)| format!("{name}: {}", check.message)).collect();
-            // A test that waits in vain shows what it saw on the way.
-            if said.replace(messages.join(", ")) != messages.join(", ") {
-                println!("while waiting for {what}: {}", messages.join(", "));
+            if wanted(&report) {
+                return Ok((status, report));
             }
-            wanted(&report).then_some((status, report))
+            let messages = report.checks.iter().map(|(name, check)| format!("{name}: {}", check.message));
+            Err(messages.collect::<Vec<_>>().join(", "))
         })
         .await
     }

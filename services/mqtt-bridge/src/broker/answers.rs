@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::inbox::CORRELATION_PROPERTY;
 use super::link::{self, End, Link, LinkHandle, Plan, Role};
 use super::options;
-use crate::measure;
+use crate::metrics;
 use crate::settings::BrokerSettings;
 
 /// Publishes answers. One that is lost does no harm: the device repeats its message and is answered then.
@@ -50,7 +50,7 @@ impl Answers {
         let sent = self.link.client().is_some_and(|client| {
             client.try_publish_with_properties(topic, QoS::AtLeastOnce, false, payload, properties).is_ok()
         });
-        measure::answer(if sent { "sent" } else { "dropped" });
+        metrics::answer(if sent { "sent" } else { "dropped" });
     }
 }
 
@@ -71,7 +71,7 @@ impl Role for Sender {
         match event {
             Event::Incoming(Incoming::ConnAck(_)) => {
                 link.set_up()?;
-                measure::link(Self::NAME, 1);
+                metrics::link(Self::NAME, 1);
             }
             Event::Incoming(Incoming::PubAck(_)) => {
                 self.waiting = self.waiting.saturating_sub(1);

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::link::{self, End, Link, LinkHandle, Plan, Role};
 use super::options;
-use crate::measure;
+use crate::metrics;
 use crate::settings::{BatchSettings, BrokerSettings};
 use crate::topics::TELEMETRY_FILTER;
 
@@ -173,7 +173,7 @@ impl Role for Receiver {
         }
         match event {
             Event::Incoming(Incoming::ConnAck(answer)) => {
-                measure::session(if answer.session_present { "session" } else { "nothing" });
+                metrics::session(if answer.session_present { "session" } else { "nothing" });
                 // Also on a session that was there before: it may have been left before its subscription was made.
                 link.client.try_subscribe(TELEMETRY_FILTER, QoS::AtLeastOnce).map_err(|_full| End::Jammed)
             }
@@ -197,7 +197,7 @@ fn subscribed(answer: &SubAck, link: &LinkHandle) -> Result<(), End> {
         return Err(End::SubscriptionRefused);
     }
     link.set_up()?;
-    measure::link(Receiver::NAME, 1);
+    metrics::link(Receiver::NAME, 1);
     tracing::info!(target: "mqtt", link = Receiver::NAME, "subscribed at the broker");
     Ok(())
 }
@@ -234,7 +234,7 @@ impl Receiver {
             tracing::warn!(target: "mqtt", "the queue in memory is full; the broker will send the rest again");
         }
         self.is_full = true;
-        measure::messages("skipped", 1);
+        metrics::messages("skipped", 1);
     }
 
     /// Ends the connection after a skip, but not before everything queued is acknowledged. A broker that does not hold

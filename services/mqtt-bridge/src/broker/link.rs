@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::measure;
+use crate::metrics;
 use crate::settings::BrokerSettings;
 
 /// How a connection stands.
@@ -172,8 +172,8 @@ async fn keep_up<R: Role>(plan: Plan, role: R, state: watch::Sender<LinkState>, 
             delays = plan.delay.build();
         }
         let delay = next_delay(&plan, &mut delays, &end);
-        let chain = format!("{:#}", anyhow::Error::new(end));
-        measure::link(R::NAME, 0);
+        let chain = domain::fault::chain(&end);
+        metrics::link(R::NAME, 0);
         state.send_replace(LinkState::Down(chain.clone()));
         if drain.has_begun() {
             return;

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use aws_lc_rs::hmac;
 use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::v5::ConnectProperties;
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use rustls_platform_verifier::ConfigVerifierExt;
+use service::tls::BrokerTls;
 
-use crate::settings::{BrokerSettings, BrokerTls};
+use crate::settings::BrokerSettings;
 
 /// Options of the connection that receives: a session that outlives us, acknowledged by hand.
 pub(super) fn receiving(settings: &BrokerSettings) -> Result<MqttOptions> {
-    let mut options = common(settings, settings.client_id.clone())?;
+    let mut options = common(settings, session_name(settings))?;
     let mut properties = properties(settings);
     properties.session_expiry_interval = Some(settings.session_expiry_seconds);
     properties.receive_maximum = Some(settings.receive_maximum);
@@ -25,12 +23,23 @@ pub(super) fn receiving(settings: &BrokerSettings) -> Result<MqttOptions> {
 
 /// Options of the connection that answers: nothing to remember.
 pub(super) fn answering(settings: &BrokerSettings) -> Result<MqttOptions> {
-    let mut options = common(settings, format!("{}-tx", settings.client_id))?;
+    let mut options = common(settings, format!("{}-tx", session_name(settings)))?;
     options
         .set_clean_start(true)
         .set_connect_properties(properties(settings))
         .set_outgoing_inflight_upper_limit(settings.answers_in_flight_max);
     Ok(options)
+}
+
+/// The name of our session: the replica's, and a mark that only who knows our password can make.
+///
+/// A broker closes a connection when another one comes under the same name, whatever its account. A name that devices
+/// cannot guess is one they cannot take. The same replica with the same password finds its session again.
+fn session_name(settings: &BrokerSettings) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, settings.password.expose().as_bytes());
+    let tag = hmac::sign(&key, format!("mqtt session of {}", settings.client_id).as_bytes());
+    let mark = tag.as_ref().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+    format!("{}-{mark:032x}", settings.client_id)
 }
 
 fn common(settings: &BrokerSettings, client_id: String) -> Result<MqttOptions> {
@@ -55,24 +64,49 @@ fn properties(settings: &BrokerSettings) -> ConnectProperties {
 }
 
 fn transport(settings: &BrokerSettings) -> Result<Transport> {
-    let config = match (settings.tls, settings.ca_file.as_str()) {
-        (BrokerTls::Disable, _) => return Ok(Transport::Tcp),
-        (BrokerTls::Verify, "") => {
-            ClientConfig::with_platform_verifier().context("setting up TLS to the broker")?
+    Ok(match settings.tls {
+        BrokerTls::Disable => Transport::Tcp,
+        BrokerTls::Verify => {
+            let client = service::tls::client(&settings.ca_file)?;
+            Transport::Tls(TlsConfiguration::Rustls(Arc::new(client)))
         }
-        (BrokerTls::Verify, file) => {
-            ClientConfig::builder().with_root_certificates(authorities(file)?).with_no_client_auth()
-        }
-    };
-    Ok(Transport::Tls(TlsConfiguration::Rustls(Arc::new(config))))
+    })
 }
 
-fn authorities(file: &str) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).with_context(|| format!("reading {file}"))? {
-        let certificate = certificate.with_context(|| format!("reading {file}"))?;
-        roots.add(certificate).with_context(|| format!("trusting a certificate of {file}"))?;
+#[cfg(test)]
+mod tests {
+    use domain::Secret;
+
+    use super::*;
+
+    fn names(replica: &str, password: &str) -> (String, String) {
+        let pairs =
+            [("YOUTILITY_DATABASE__TLS", "disable"), ("YOUTILITY_PROCESS__ENVIRONMENT", "development")];
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let settings: crate::Settings = service::load_settings(&crate::about(), &[], pairs).unwrap();
+        let broker = BrokerSettings {
+            client_id: replica.to_owned(),
+            password: Secret::new(password),
+            tls: BrokerTls::Disable,
+            ..settings.broker
+        };
+        (receiving(&broker).unwrap().client_id(), answering(&broker).unwrap().client_id())
     }
-    anyhow::ensure!(!roots.is_empty(), "{file} holds no certificate");
-    Ok(roots)
+
+    #[test]
+    fn a_replica_finds_its_session_again_and_shares_it_with_nobody() {
+        let (session, answers) = names("bridge-0", "one");
+        assert_eq!(names("bridge-0", "one"), (session.clone(), answers.clone()));
+        assert_ne!(session, answers);
+        assert_ne!(names("bridge-1", "one").0.split_off(8), session.clone().split_off(8));
+    }
+
+    #[test]
+    fn who_knows_the_replica_and_not_the_password_cannot_name_the_session() {
+        let (session, answers) = names("bridge-0", "one");
+        for name in [&session, &answers] {
+            assert!(name.starts_with("bridge-0-") && name.len() >= 9 + 32, "{name}");
+        }
+        assert_ne!(names("bridge-0", "another").0, session);
+    }
 }

@@ -1,8 +1,8 @@
 use serde_json::json;
-use testkit::wait_until;
+use testkit::{PATIENCE, readiness, wait_until};
 use tokio::process::Command;
 
-use crate::world::{DEAD_LETTERS, DEVICE_PASSWORD, LIMIT, READINGS, World, ask, reading, settings};
+use crate::world::{DEAD_LETTERS, DEVICE_PASSWORD, READINGS, World, reading, settings};
 
 async fn publish(world: &World, password: &str, topic: &str) -> std::process::Output {
     let (_, payload) = reading(&json!({ "temperature": 1 }));
@@ -26,8 +26,21 @@ async fn a_wrong_password_and_a_foreign_topic_are_refused_by_the_broker() {
     let own = publish(&world, DEVICE_PASSWORD, "yt/v1/ACME/PUMP-1/telemetry").await;
     assert!(own.status.success(), "{own:?}");
 
-    world.wait_for_count(READINGS, 1).await;
-    assert_eq!(world.count(DEAD_LETTERS).await, 0);
+    world.db.wait_for_count(READINGS, 1).await;
+    assert_eq!(world.db.count(DEAD_LETTERS).await, 0);
+    world.bridge.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_that_names_itself_like_the_bridge_does_not_end_its_session() {
+    let world = World::start().await;
+    for name in ["youtility-bridge-0", "youtility-bridge-0-tx"] {
+        let (_, payload) = reading(&json!({ "temperature": 1 }));
+        world.broker.publish("PUMP-1", &payload, &["-i", name]).await;
+    }
+    world.db.wait_for_count(READINGS, 2).await;
+    let log = std::fs::read_to_string(world.broker.broker.log()).unwrap();
+    assert!(!log.contains("already connected"), "{log}");
     world.bridge.stop().await.unwrap();
 }
 
@@ -39,9 +52,9 @@ async fn a_bridge_with_a_wrong_password_is_never_ready_and_says_why() {
     settings.broker.client_id = "another".to_owned();
     let bridge = service::spawn(mqtt_bridge::about(), settings, mqtt_bridge::start).await.unwrap();
     let admin = bridge.admin;
-    let body = wait_until("a reason", LIMIT, || async move {
-        let (_, body) = ask(admin).await?;
-        body.contains("refused").then_some(body)
+    let body = wait_until("a reason", PATIENCE, async || match readiness(admin).await {
+        Err(words) if words.contains("refused") => Ok(words),
+        other => Err(format!("{other:?}")),
     })
     .await;
     assert!(!body.contains("guessed"), "{body}");

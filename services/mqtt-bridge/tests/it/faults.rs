@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use testkit::wait_until;
+use testkit::{PATIENCE, readiness, wait_until, wait_until_ready};
 
-use crate::world::{LIMIT, READINGS, TestBroker, World, is_ready, reading, settings, wait_until_ready};
+use crate::world::{READINGS, TestBroker, World, reading, settings};
 
 #[tokio::test]
 async fn messages_that_arrive_while_postgresql_is_away_are_stored_and_answered_after_it_returns() {
@@ -13,16 +13,16 @@ async fn messages_that_arrive_while_postgresql_is_away_are_stored_and_answered_a
     for value in 0..5 {
         world.broker.publish("PUMP-1", &reading(&json!({ "temperature": value })).1, &[]).await;
     }
-    wait_until("the bridge to say that it is not ready", LIMIT, || async {
-        (!is_ready(world.bridge.admin).await).then_some(())
+    wait_until("the bridge to say that it is not ready", PATIENCE, async || {
+        readiness(world.bridge.admin).await.err()
     })
     .await;
     assert!(world.broker.answers("PUMP-1", 1, 1).await.is_empty(), "answered before it was stored");
-    assert_eq!(world.count(READINGS).await, 0);
+    assert_eq!(world.db.count(READINGS).await, 0);
 
     world.proxy.heal();
     assert_eq!(world.broker.answers("PUMP-1", 5, 15).await.len(), 5);
-    assert_eq!(world.count(READINGS).await, 5);
+    assert_eq!(world.db.count(READINGS).await, 5);
     wait_until_ready(world.bridge.admin).await;
     world.bridge.stop().await.unwrap();
 }
@@ -54,7 +54,7 @@ async fn a_broker_that_stops_and_starts_loses_nothing() {
         }
     }
     assert!(unanswered.is_empty(), "{unanswered:?}");
-    assert_eq!(world.count(READINGS).await, 10);
+    assert_eq!(world.db.count(READINGS).await, 10);
     wait_until_ready(world.bridge.admin).await;
     world.bridge.stop().await.unwrap();
 }
@@ -72,11 +72,7 @@ async fn messages_under_way_when_the_broker_stops_are_delivered_again_after_it_s
 
     let settings = settings(&world.db, world.broker.port);
     let bridge = service::spawn(mqtt_bridge::about(), settings, mqtt_bridge::start).await.unwrap();
-    wait_until("5 readings", LIMIT, || async {
-        let row = world.admin.query_one(READINGS, &[]).await.unwrap();
-        (row.get::<_, i64>(0) == 5).then_some(())
-    })
-    .await;
+    world.db.wait_for_count(READINGS, 5).await;
     bridge.stop().await.unwrap();
 }
 
@@ -89,11 +85,7 @@ async fn messages_sent_while_the_bridge_is_away_are_stored_when_it_returns() {
     }
     let settings = settings(&world.db, world.broker.port);
     let bridge = service::spawn(mqtt_bridge::about(), settings, mqtt_bridge::start).await.unwrap();
-    wait_until("5 readings", LIMIT, || async {
-        let row = world.admin.query_one(READINGS, &[]).await.unwrap();
-        (row.get::<_, i64>(0) == 5).then_some(())
-    })
-    .await;
+    world.db.wait_for_count(READINGS, 5).await;
     bridge.stop().await.unwrap();
 }
 
@@ -111,7 +103,7 @@ async fn more_than_memory_may_hold_ends_the_connection_but_loses_nothing() {
         world.broker.publish("PUMP-1", &reading(&json!({ "temperature": value })).1, &[]).await;
     }
     world.proxy.heal();
-    world.wait_for_count(READINGS, 60).await;
+    world.db.wait_for_count(READINGS, 60).await;
     world.bridge.stop().await.unwrap();
 }
 
@@ -122,7 +114,7 @@ async fn a_bridge_without_broker_starts_unready_and_recovers() {
     broker.stop().await;
     let settings = settings(&db, broker.port);
     let bridge = service::spawn(mqtt_bridge::about(), settings, mqtt_bridge::start).await.unwrap();
-    assert!(!is_ready(bridge.admin).await);
+    assert!(readiness(bridge.admin).await.is_err());
     broker.restart().await;
     wait_until_ready(bridge.admin).await;
     bridge.stop().await.unwrap();
@@ -143,16 +135,8 @@ async fn a_connection_that_fell_silent_is_noticed_and_made_anew() {
 
     path.freeze();
     broker.publish("PUMP-1", &reading(&json!({ "temperature": 1 })).1, &[]).await;
-    wait_until("the silence to be noticed", LIMIT, || async {
-        (!is_ready(bridge.admin).await).then_some(())
-    })
-    .await;
+    wait_until("the silence to be noticed", PATIENCE, async || readiness(bridge.admin).await.err()).await;
     path.heal();
-    let admin = db.admin().await;
-    wait_until("the reading", LIMIT, || async {
-        let row = admin.query_one(READINGS, &[]).await.unwrap();
-        (row.get::<_, i64>(0) == 1).then_some(())
-    })
-    .await;
+    db.wait_for_count(READINGS, 1).await;
     bridge.stop().await.unwrap();
 }

@@ -1,7 +1,8 @@
 use serde_json::json;
+use testkit::wait_until_ready;
 use uuid::Uuid;
 
-use crate::world::{READINGS, World, reading, settings, wait_until_ready};
+use crate::world::{READINGS, World, reading, settings};
 
 #[tokio::test]
 async fn a_reading_is_stored_and_answered() {
@@ -32,7 +33,7 @@ async fn the_same_message_again_adds_nothing_and_is_answered_again() {
     }
     let answers = world.broker.answers("PUMP-1", 3, 10).await;
     assert_eq!(answers, vec![json!({ "id": id, "stored": true }); 3]);
-    assert_eq!(world.count(READINGS).await, 1);
+    assert_eq!(world.db.count(READINGS).await, 1);
     world.bridge.stop().await.unwrap();
 }
 
@@ -48,7 +49,7 @@ async fn a_broken_rule_raises_one_ticket_with_its_mail_under_the_messages_correl
         let (_, payload) = reading(&json!({ "temperature": 90.0 }));
         world.broker.publish("PUMP-1", &payload, &property).await;
     }
-    world.wait_for_count(READINGS, 2).await;
+    world.db.wait_for_count(READINGS, 2).await;
 
     let ticket =
         world.admin.query_one("select correlation_id, site_id, group_id from ticket", &[]).await.unwrap();
@@ -78,7 +79,7 @@ async fn a_burst_is_stored_whole() {
         .await
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    world.wait_for_count(READINGS, 200).await;
+    world.db.wait_for_count(READINGS, 200).await;
     let latest = world.admin.query_one("select value from device_latest", &[]).await.unwrap();
     assert!((latest.get::<_, f64>(0) - 199.0).abs() < f64::EPSILON);
     std::fs::remove_file(&file).unwrap();
@@ -97,7 +98,7 @@ async fn two_bridges_share_the_work_and_store_each_message_once() {
         world.broker.publish("PUMP-1", &reading(&json!({ "temperature": value })).1, &[]).await;
     }
     assert_eq!(world.broker.answers("PUMP-1", 10, 10).await.len(), 10);
-    assert_eq!(world.count(READINGS).await, 10);
+    assert_eq!(world.db.count(READINGS).await, 10);
     second.stop().await.unwrap();
     world.bridge.stop().await.unwrap();
 }

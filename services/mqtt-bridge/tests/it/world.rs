@@ -1,21 +1,18 @@
 //! A broker, a database, a bridge between them, and a device.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use domain::{ClientId, DeviceId, SiteId};
 use local::mosquitto::{Broker, Login, PasswordHash, Running};
 use mqtt_bridge::Settings;
 use serde_json::{Value, json};
-use testkit::{ChaosProxy, Database, wait_until};
+use testkit::{ChaosProxy, Database, wait_until_ready};
 use tokio::process::Command;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) const DEVICE_PASSWORD: &str = "of the pump";
 const BRIDGE_PASSWORD: &str = "of the bridge";
 
@@ -159,17 +156,6 @@ impl World {
         let admin = db.admin().await;
         Self { db, admin, broker, bridge, client, site, device, proxy }
     }
-
-    /// Counts rows by a statement that counts.
-    pub(crate) async fn count(&self, sql: &str) -> i64 {
-        self.admin.query_one(sql, &[]).await.unwrap().get(0)
-    }
-
-    /// Waits until a statement counts so many.
-    pub(crate) async fn wait_for_count(&self, sql: &str, wanted: i64) {
-        let counted = || async move { (self.count(sql).await == wanted).then_some(()) };
-        wait_until(&format!("{wanted} from {sql}"), LIMIT, counted).await;
-    }
 }
 
 pub(crate) const READINGS: &str = "select count(*) from telemetry_reading";
@@ -182,29 +168,17 @@ pub(crate) fn settings(db: &Database, broker_port: u16) -> Settings {
 
 /// The same as environment variables.
 pub(crate) fn environment(db: &Database, broker_port: u16) -> Vec<(String, String)> {
-    let mut pairs = db.env("bridge");
+    let port = broker_port.to_string();
+    let env = [db.env("bridge"), testkit::process_env()].concat();
     let more = [
-        ("PROCESS__ENVIRONMENT", "development"),
-        ("PROCESS__DRAIN_DELAY_MS", "0"),
-        ("DATABASE__TLS", "disable"),
-        ("BROKER__PORT", &broker_port.to_string()),
+        ("BROKER__PORT", port.as_str()),
         ("BROKER__TLS", "disable"),
         ("BROKER__PASSWORD", BRIDGE_PASSWORD),
         ("BROKER__RECONNECT_DELAY_MIN_MS", "50"),
         ("BROKER__RECONNECT_DELAY_MAX_MS", "200"),
         ("BATCH__RETRY_DELAY_MAX_MS", "200"),
     ];
-    pairs.extend(more.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned())));
-    pairs
-}
-
-/// Whether a process says that it is ready.
-pub(crate) async fn is_ready(admin: SocketAddr) -> bool {
-    ask(admin).await.is_some_and(|(is_ready, _)| is_ready)
-}
-
-pub(crate) async fn wait_until_ready(admin: SocketAddr) {
-    wait_until("the bridge to be ready", LIMIT, || async move { is_ready(admin).await.then_some(()) }).await;
+    testkit::env_with(env, &more)
 }
 
 /// A payload with a fresh id, measured at this moment.
@@ -212,13 +186,4 @@ pub(crate) fn reading(values: &Value) -> (Uuid, String) {
     let id = *domain::MessageId::generate().as_uuid();
     let at = service::Clock::system().now();
     (id, json!({ "id": id, "at": at.to_string(), "values": values }).to_string())
-}
-
-/// Whether a process says that it is ready, and its words; nothing when it does not answer.
-pub(crate) async fn ask(admin: SocketAddr) -> Option<(bool, String)> {
-    let limits =
-        service::HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 5000, idle_connections_max: 1 };
-    let client = service::http_client(&limits).unwrap();
-    let answer = client.get(format!("http://{admin}/readyz")).send().await.ok()?;
-    Some((answer.status().is_success(), answer.text().await.ok()?))
 }

@@ -4,7 +4,7 @@ use queue::{Failure, Job};
 
 use super::Tools;
 
-/// Removes ended sessions and logs the counts operators know.
+/// Removes ended sessions and logs how many went and how many are left.
 pub(super) async fn run(tools: Tools, _job: Job) -> Result<(), Failure> {
     let counts = app::upkeep::clean_up_sessions(&tools.store).await?;
     tracing::info!(target: "upkeep", %counts, "sessions were cleaned up");

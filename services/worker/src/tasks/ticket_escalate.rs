@@ -11,7 +11,8 @@ pub(super) async fn run(tools: Tools, job: Job) -> Result<(), Failure> {
     let mut failure = None;
     for client in app::escalation::list_client_ids(&tools.store).await? {
         if let Err(error) = escalate(&tools, &job, client).await {
-            tracing::warn!(target: "escalation", client = %client, error = %error, "a client's tickets could not be escalated");
+            let chain = domain::fault::chain(&error);
+            tracing::warn!(target: "escalation", { client.id = %client, error.chain = chain }, "a client's tickets could not be escalated");
             failure = Some(error);
         }
     }

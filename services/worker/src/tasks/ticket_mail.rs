@@ -9,7 +9,7 @@ use queue::{Failure, Job};
 use super::{Tools, actor};
 use crate::letter::Letter;
 use crate::mailer::{Mail, SendError};
-use crate::measure;
+use crate::metrics;
 
 /// Why a mail task can never succeed.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub(super) async fn run(tools: Tools, job: Job) -> Result<(), Failure> {
     let client = ClientId::from_uuid(job.tenant.ok_or_else(|| Failure::permanent(Hopeless::NoClient))?);
     let actor = actor(&job, client);
     let Some(prepared) = app::mail::prepare(&tools.store, &actor, &mail).await? else {
-        measure::mail("needless");
+        metrics::mail("needless");
         return Ok(());
     };
     let letter = write(&tools, &job, &actor, &mail, &prepared)?;
@@ -39,7 +39,7 @@ pub(super) async fn run(tools: Tools, job: Job) -> Result<(), Failure> {
         Ok(addresses) => addresses,
         Err(error) => return fail(&tools, &actor, &mail, error).await,
     };
-    measure::mail("sent");
+    metrics::mail("sent");
     app::mail::record_sent(&tools.store, &actor, &mail, addresses, tools.clock.now()).await?;
     Ok(())
 }
@@ -66,7 +66,7 @@ fn mailbox(recipient: &app::mail::Recipient) -> Option<Mailbox> {
     match recipient.email.parse::<Address>() {
         Ok(address) => Some(Mailbox::new(recipient.name.clone(), address)),
         Err(error) => {
-            tracing::warn!(target: "mail", %error, "an address cannot be mailed to and is left out");
+            tracing::warn!(target: "mail", { error.chain = %error }, "an address cannot be mailed to and is left out");
             None
         }
     }
@@ -74,10 +74,10 @@ fn mailbox(recipient: &app::mail::Recipient) -> Option<Mailbox> {
 
 async fn fail(tools: &Tools, actor: &Actor, mail: &TicketMail, error: SendError) -> Result<(), Failure> {
     if !error.is_final() {
-        measure::mail("put-off");
+        metrics::mail("put-off");
         return Err(Failure::retry(error));
     }
-    measure::mail("refused");
+    metrics::mail("refused");
     let reason = error.status().map_or_else(|| "unwritable".to_owned(), |code| code.to_string());
     app::mail::record_refused(&tools.store, actor, mail, &reason).await?;
     Err(Failure::permanent(error))

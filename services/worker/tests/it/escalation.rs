@@ -16,7 +16,7 @@ async fn an_overdue_ticket_goes_to_whom_the_rule_names_and_they_are_told() {
     for _ in 0..2 {
         let task = NewTask::new("ticket.escalate", &());
         queue::enqueue(&world.admin, &[task]).await.unwrap();
-        world.wait_for_count("select count(*) from task", 0).await;
+        world.db.wait_for_count("select count(*) from task", 0).await;
     }
     let mails = world.wait_for_mails(1).await;
     assert_eq!(mails[0].to, ["chitra@example.com"]);

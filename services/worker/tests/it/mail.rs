@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 
 use domain::CorrelationId;
 use local::mail::Answer;
-use testkit::wait_until;
+use testkit::{PATIENCE, wait_until};
 
-use crate::world::{LIMIT, World};
+use crate::world::World;
 
 const MAILED: &str = "select count(*) from ticket_event where kind = 'MAILED'";
 const TASKS: &str = "select count(*) from task";
@@ -31,7 +31,7 @@ async fn a_mail_reaches_everybody_in_one_message_with_its_headers() {
     let link = format!("https://app.example.com/tickets/{}", mail.ticket_id);
     assert!(kept.text.contains(&link) && kept.text.contains("Water on the floor."), "{}", kept.text);
 
-    world.wait_for_count(TASKS, 0).await;
+    world.db.wait_for_count(TASKS, 0).await;
     let noted = world
         .admin
         .query_one("select ticket_id, cause_id, correlation_id from ticket_event where kind = 'MAILED'", &[])
@@ -56,11 +56,11 @@ async fn an_event_that_was_mailed_is_not_mailed_again() {
     let world = World::start().await;
     let mail = world.raised_ticket().await;
     world.enqueue_mail(mail, CorrelationId::generate()).await;
-    world.wait_for_count(MAILED, 1).await;
+    world.db.wait_for_count(MAILED, 1).await;
     world.enqueue_mail(mail, CorrelationId::generate()).await;
-    world.wait_for_count(TASKS, 0).await;
+    world.db.wait_for_count(TASKS, 0).await;
     assert_eq!(world.sink.mails().await.len(), 1);
-    assert_eq!(world.count(MAILED).await, 1);
+    assert_eq!(world.db.count(MAILED).await, 1);
     world.worker.stop().await.unwrap();
 }
 
@@ -71,6 +71,7 @@ async fn a_mail_put_off_by_the_relay_is_tried_until_it_is_taken() {
     sink.answer(Answer::PutOff);
     world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
     world
+        .db
         .wait_for_count(
             "select coalesce(max(attempt), 0)::bigint from task_attempt where outcome = 'FAILED'",
             2,
@@ -79,8 +80,8 @@ async fn a_mail_put_off_by_the_relay_is_tried_until_it_is_taken() {
     assert!(world.sink.mails().await.is_empty());
     sink.answer(Answer::Accept);
     assert_eq!(world.wait_for_mails(1).await.len(), 1);
-    world.wait_for_count(MAILED, 1).await;
-    assert_eq!(world.count(BURIED).await, 0);
+    world.db.wait_for_count(MAILED, 1).await;
+    assert_eq!(world.db.count(BURIED).await, 0);
     world.worker.stop().await.unwrap();
 }
 
@@ -89,9 +90,9 @@ async fn a_mail_refused_for_good_is_buried_at_once_with_a_note() {
     let world = World::start().await;
     world.sink.sink.as_ref().unwrap().answer(Answer::Refuse);
     world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
-    world.wait_for_count(BURIED, 1).await;
-    assert_eq!(world.count(TASKS).await, 0);
-    assert_eq!(world.count(MAILED).await, 0);
+    world.db.wait_for_count(BURIED, 1).await;
+    assert_eq!(world.db.count(TASKS).await, 0);
+    assert_eq!(world.db.count(MAILED).await, 0);
     let note = world
         .admin
         .query_one("select detail->>'reason' from audit_event where action = 'ticket_mail_refused'", &[])
@@ -111,9 +112,34 @@ async fn one_address_that_is_gone_does_not_keep_the_mail_from_the_others() {
     let mails = world.wait_for_mails(1).await;
     assert_eq!(mails[0].to, ["ben@example.com"]);
     let noted = "select count(*) from ticket_event where detail = 'Mailed to one address.'";
-    world.wait_for_count(noted, 1).await;
-    world.wait_for_count(TASKS, 0).await;
-    assert_eq!(world.count(BURIED).await, 0);
+    world.db.wait_for_count(noted, 1).await;
+    world.db.wait_for_count(TASKS, 0).await;
+    assert_eq!(world.db.count(BURIED).await, 0);
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_got_a_mail_does_not_get_it_again_because_another_was_put_off() {
+    let world = World::start().await;
+    world
+        .db
+        .person(world.client, "chitra")
+        .name("Chitra Iyer")
+        .email("chitra@example.com")
+        .group(world.group)
+        .await;
+    let answer = Answer::RefuseAndPutOff {
+        refused: "asha@example.com".to_owned(),
+        put_off: "chitra@example.com".to_owned(),
+    };
+    world.sink.sink.as_ref().unwrap().answer(answer);
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    world.db.wait_for_count(TASKS, 0).await;
+    let mails = world.sink.mails().await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(mails[0].to, ["ben@example.com"]);
+    assert_eq!(world.db.count("select count(*) from task_attempt").await, 1);
+    assert_eq!(world.db.count(MAILED).await, 1);
     world.worker.stop().await.unwrap();
 }
 
@@ -124,12 +150,12 @@ async fn mails_wait_for_a_relay_that_is_away() {
     for _ in 0..3 {
         world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
     }
-    world.wait_for_count("select least(count(*), 3) from task_attempt where outcome = 'FAILED'", 3).await;
+    world.db.wait_for_count("select least(count(*), 3) from task_attempt where outcome = 'FAILED'", 3).await;
     world.sink.restart().await;
     let ids: BTreeSet<String> =
         world.wait_for_mails(3).await.iter().map(|mail| mail.headers["Message-ID"].clone()).collect();
     assert_eq!(ids.len(), 3);
-    world.wait_for_count(MAILED, 3).await;
+    world.db.wait_for_count(MAILED, 3).await;
     world.worker.stop().await.unwrap();
 }
 
@@ -143,16 +169,19 @@ async fn a_mail_taken_but_not_noted_is_sent_again_under_the_same_message_id_and_
         .await
         .unwrap();
     world.enqueue_mail(mail, CorrelationId::generate()).await;
-    wait_until("a second mail", LIMIT, || async { (world.sink.mails().await.len() >= 2).then_some(()) })
-        .await;
+    wait_until("a second mail", PATIENCE, async || match world.sink.mails().await.len() {
+        count @ ..2 => Err(count),
+        _ => Ok(()),
+    })
+    .await;
     world.admin.batch_execute("alter table ticket_event drop constraint unnoted").await.unwrap();
 
-    world.wait_for_count(MAILED, 1).await;
-    world.wait_for_count(TASKS, 0).await;
+    world.db.wait_for_count(MAILED, 1).await;
+    world.db.wait_for_count(TASKS, 0).await;
     let ids: BTreeSet<String> =
         world.sink.mails().await.iter().map(|mail| mail.headers["Message-ID"].clone()).collect();
     assert_eq!(ids.len(), 1);
-    assert_eq!(world.count(MAILED).await, 1);
+    assert_eq!(world.db.count(MAILED).await, 1);
     world.worker.stop().await.unwrap();
 }
 
@@ -166,7 +195,7 @@ async fn mails_enqueued_while_the_worker_lost_the_database_are_sent_after_it_ret
     assert!(world.sink.mails().await.is_empty());
     world.proxy.heal();
     world.wait_for_mails(3).await;
-    world.wait_for_count(MAILED, 3).await;
+    world.db.wait_for_count(MAILED, 3).await;
     world.worker.stop().await.unwrap();
 }
 
@@ -183,4 +212,30 @@ async fn a_worker_that_drains_finishes_what_it_began() {
     assert_eq!(noted, i64::try_from(sink.mails().await.len()).unwrap());
     assert_eq!(noted + count(TASKS).await, 10);
     assert_eq!(count("select count(*) from task where worker_id is not null").await, 0);
+}
+
+#[tokio::test]
+async fn tasks_that_hold_every_connection_do_not_keep_the_engine_from_its_heartbeat() {
+    let world = World::start_with(|settings| {
+        settings.database.pool_size = 1;
+        settings.database.lock_timeout_ms = 60_000;
+        settings.database.statement_timeout_ms = 60_000;
+        settings.queue.heartbeat_ms = 100;
+    })
+    .await;
+    let mail = world.raised_ticket().await;
+    let holder = world.db.admin().await;
+    holder.batch_execute("begin; lock table ticket in access exclusive mode").await.unwrap();
+    world.enqueue_mail(mail, CorrelationId::generate()).await;
+    let held = "select count(*) from pg_locks where relation = 'ticket'::regclass and not granted";
+    world.db.wait_for_count(held, 1).await;
+    let begun: String = world.admin.query_one("select clock_timestamp()::text", &[]).await.unwrap().get(0);
+    let beats = format!(
+        "select count(*) from task_worker where heartbeat_at > '{begun}'::timestamptz + interval '1 second'"
+    );
+    world.db.wait_for_count(&beats, 1).await;
+    assert_eq!(world.db.count(held).await, 1, "the task still holds its connection");
+    holder.batch_execute("rollback").await.unwrap();
+    world.db.wait_for_count(MAILED, 1).await;
+    world.worker.stop().await.unwrap();
 }

@@ -3,18 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use app::mail::{MAIL_KIND, MAIL_QUEUE, TicketMail};
 use domain::{ClientId, CorrelationId, GroupId, SiteId, TicketEventId, TicketId};
 use local::mail::{Mail, MailSink};
 use queue::NewTask;
-use testkit::{ChaosProxy, Database, wait_until};
+use testkit::{ChaosProxy, Database, PATIENCE, wait_until, wait_until_ready};
 use tokio_postgres::Client;
 use uuid::Uuid;
 use worker::Settings;
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -96,10 +94,14 @@ impl World {
     pub(crate) async fn raised_ticket(&self) -> TicketMail {
         let ticket_id: TicketId = self.db.ticket(self.client, self.site).group(self.group).await;
         let event_id = TicketEventId::generate();
-        let sql = "insert into ticket_event (client_id, id, ticket_id, kind, detail, correlation_id)
-                   values ($1, $2, $3, 'CREATED', 'Water on the floor.', $4)";
+        let sql =
+            "insert into ticket_event (client_id, id, ticket_id, kind, detail, group_id, correlation_id)
+                   values ($1, $2, $3, 'CREATED', 'Water on the floor.', $4, $5)";
         let correlation = CorrelationId::generate();
-        self.admin.execute(sql, &[&self.client, &event_id, &ticket_id, &correlation]).await.unwrap();
+        self.admin
+            .execute(sql, &[&self.client, &event_id, &ticket_id, &self.group, &correlation])
+            .await
+            .unwrap();
         TicketMail { ticket_id, event_id }
     }
 
@@ -114,21 +116,11 @@ impl World {
 
     /// Waits until the mail server has kept so many mails.
     pub(crate) async fn wait_for_mails(&self, count: usize) -> Vec<Mail> {
-        wait_until("the mails", LIMIT, || async {
+        wait_until(&format!("{count} mails"), PATIENCE, async || {
             let mails = self.sink.mails().await;
-            (mails.len() == count).then_some(mails)
+            if mails.len() == count { Ok(mails) } else { Err(format!("{} mails", mails.len())) }
         })
         .await
-    }
-
-    pub(crate) async fn count(&self, sql: &str) -> i64 {
-        self.admin.query_one(sql, &[]).await.unwrap().get(0)
-    }
-
-    /// Waits until a statement counts so many.
-    pub(crate) async fn wait_for_count(&self, sql: &str, wanted: i64) {
-        let counted = || async { (self.count(sql).await == wanted).then_some(()) };
-        wait_until(&format!("{wanted} from {sql}"), LIMIT, counted).await;
     }
 }
 
@@ -139,14 +131,12 @@ pub(crate) fn settings(db: &Database, smtp: SocketAddr) -> Settings {
 
 /// The same as environment variables.
 pub(crate) fn environment(db: &Database, smtp: SocketAddr) -> Vec<(String, String)> {
-    let mut pairs = db.env("worker");
+    let port = smtp.port().to_string();
+    let env = [db.env("worker"), testkit::process_env()].concat();
     let more = [
-        ("PROCESS__ENVIRONMENT", "development"),
-        ("PROCESS__DRAIN_DELAY_MS", "0"),
-        ("DATABASE__TLS", "disable"),
         ("QUEUE__POLL_INTERVAL_MS", "100"),
         ("QUEUE__RETRY_MAX_MS", "200"),
-        ("MAIL__PORT", &smtp.port().to_string()),
+        ("MAIL__PORT", port.as_str()),
         ("MAIL__TLS", "none"),
         ("MAIL__TIMEOUT_MS", "2000"),
         ("MAIL__FROM", "Youtility <robot@mail.example.com>"),
@@ -155,22 +145,5 @@ pub(crate) fn environment(db: &Database, smtp: SocketAddr) -> Vec<(String, Strin
         ("TASKS__MAIL_BACKOFF_MIN_MS", "50"),
         ("TASKS__MAIL_BACKOFF_MAX_MS", "200"),
     ];
-    pairs.extend(more.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned())));
-    pairs
-}
-
-pub(crate) async fn wait_until_ready(admin: SocketAddr) {
-    wait_until("the worker to be ready", LIMIT, || async move {
-        ask(admin).await.is_some_and(|(is_ready, _)| is_ready).then_some(())
-    })
-    .await;
-}
-
-/// Whether a process says that it is ready, and its words; nothing when it does not answer.
-pub(crate) async fn ask(admin: SocketAddr) -> Option<(bool, String)> {
-    let limits =
-        service::HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 5000, idle_connections_max: 1 };
-    let client = service::http_client(&limits).unwrap();
-    let answer = client.get(format!("http://{admin}/readyz")).send().await.ok()?;
-    Some((answer.status().is_success(), answer.text().await.ok()?))
+    testkit::env_with(env, &more)
 }
