@@ -132,7 +132,7 @@ def connections(objects):
         file = ROOT / "services" / found["metadata"]["name"] / "default.toml"
         defaults = tomllib.loads(file.read_text())
         # One more per process for LISTEN. A rollout has one pod more than replicas.
-        pool = defaults.get("database", {}).get("pool_size", 0)
+        pool = defaults.get("database", {}).get("pool_size", 0) + defaults.get("tasks", {}).get("engine_pool_size", 0)
         total += (found["spec"].get("replicas", 1) + 1) * (pool + 1 if pool else 0)
     if total > CONNECTIONS_MAX - CONNECTIONS_KEPT:
         yield f"pools may open {total} connections; the server keeps {CONNECTIONS_MAX - CONNECTIONS_KEPT} for them"

@@ -50,7 +50,12 @@ pub(crate) async fn shared() -> Result<&'static Shared> {
 /// When PostgreSQL is not installed or does not stop.
 pub fn stop() -> Result<()> {
     let _lock = lock()?;
-    let cluster = cluster(0)?;
+    stop_if_made(&cluster(0)?)?;
+    // The queue's tests stand alone and keep a cluster of their own beside this one.
+    stop_if_made(&Cluster::new(Programs::find(&[])?, &home().with_file_name("testkit-queue"), 0)?)
+}
+
+fn stop_if_made(cluster: &Cluster) -> Result<()> {
     if cluster.exists() { cluster.stop() } else { Ok(()) }
 }
 

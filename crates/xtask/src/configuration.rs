@@ -26,7 +26,8 @@ Written by `cargo xtask docs` from each process's `default.toml`; change those, 
 
 A setting comes from `default.toml`, then from every `--config FILE`, then from the environment:
 `YOUTILITY_SECTION__KEY`. `key_file = \"path\"` (or `YOUTILITY_SECTION__KEY_FILE`) reads a secret from a file. An unknown
-key stops the start, and outside development so does a secret of fewer than 50 characters. `<process> config check`
+key stops the start. Outside development so does a secret of ours that has fewer than 50 characters or 10 different ones, or
+that contains a word such as `password` or `example`; passwords at a broker or mail relay may be shorter. `<process> config check`
 reports every mistake at once; `<process> config print` shows what is in force, secrets masked.
 ";
 
