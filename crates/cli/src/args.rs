@@ -115,7 +115,7 @@ pub(crate) struct QueuePlace {
     /// The running system's home.
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Settings files with a [database] section, for a database that `up` does not run; the environment wins.
+    /// Settings files with a `database` section, for a database that `up` does not run; the environment wins.
     #[arg(long)]
     pub(crate) config: Vec<PathBuf>,
 }
