@@ -3,7 +3,7 @@
 use testkit::Database;
 use testkit::process::Binary;
 
-use crate::stage::env;
+use crate::stage::{env, http_client};
 
 fn health() -> Binary {
     Binary::new(env!("CARGO_BIN_EXE_health"))
@@ -13,7 +13,7 @@ fn health() -> Binary {
 async fn it_starts_gets_ready_and_ends_with_0_on_sigterm() {
     let db = Database::create().await;
     let started = health().env(env(&db)).start().await;
-    assert!(reqwest::get(started.url("/alive/")).await.unwrap().status().is_success());
+    assert!(http_client().get(started.url("/alive/")).send().await.unwrap().status().is_success());
     started.terminate().await;
 }
 

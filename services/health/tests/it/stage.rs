@@ -43,14 +43,19 @@ pub(crate) fn env_with(db: &Database, changes: &[(&str, &str)]) -> Vec<(String, 
     testkit::env_with(env(db), changes)
 }
 
+/// The client of these tests.
+pub(crate) fn http_client() -> reqwest::Client {
+    let settings =
+        HttpClientSettings { connect_timeout_ms: 1_000, timeout_ms: 10_000, idle_connections_max: 1 };
+    service::http_client(&settings).unwrap()
+}
+
 impl Health {
     pub(crate) async fn start(env: Vec<(String, String)>) -> Self {
         let settings: Settings = service::load_settings(&health::about(), &[], env).unwrap();
         let running = service::spawn(health::about(), settings, health::start).await.unwrap();
-        let client =
-            HttpClientSettings { connect_timeout_ms: 1_000, timeout_ms: 10_000, idle_connections_max: 1 };
         let base = format!("http://{}", running.address.unwrap());
-        Self { running, http: service::http_client(&client).unwrap(), base }
+        Self { running, http: http_client(), base }
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
