@@ -172,7 +172,7 @@ queries! {
           from ticket_event
           left join person on person.client_id = ticket_event.client_id and person.id = ticket_event.person_id
          where ticket_event.ticket_id = $1
-         order by ticket_event.at, ticket_event.id
+         order by ticket_event.at desc, ticket_event.id desc
          limit $2";
     /// A page of tickets in any state.
     PAGE: (Option<Vec<SiteId>>, Option<TicketPriority>, Timestamp, TicketId, i64) => TicketId = "
@@ -299,9 +299,11 @@ impl Tx {
         self.opt(&GET_NAMED, (id,)).await
     }
 
-    /// Reads the oldest `limit` entries of a ticket's history.
+    /// Reads the latest `limit` entries of a ticket's history, the oldest of them first.
     pub async fn ticket_history(&self, id: TicketId, limit: i64) -> Result<Vec<TicketHistoryEntry>, Error> {
-        self.all(&HISTORY, (id, limit)).await
+        let mut history = self.all(&HISTORY, (id, limit)).await?;
+        history.reverse();
+        Ok(history)
     }
 
     /// Finds the ids of a page, newest first, by the statement whose index serves the filter.

@@ -7,7 +7,7 @@ use store::ticket::{ListedTicket, NamedTicket, TicketHistoryEntry, TicketPage};
 use super::filter::{Filter, PAGE_LIMIT_MAX};
 use crate::{Error, right};
 
-/// Most entries of a history that are shown.
+/// Most entries of a history that are shown: the latest.
 const HISTORY_MAX: i64 = 500;
 
 /// One page of a list.

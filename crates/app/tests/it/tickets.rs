@@ -181,6 +181,22 @@ async fn a_history_tells_who_did_what_in_order() {
 }
 
 #[tokio::test]
+async fn a_long_history_ends_with_what_was_said_last() {
+    let world = World::create().await;
+    let asha = world.actor(world.asha);
+    let raised = ticket::create(&world.web, &asha, &world.draft("Leak"), noon()).await.unwrap();
+    for minute in 1..=510 {
+        let comment = Comment::parse(TicketEventId::generate(), &format!("Remark {minute}")).unwrap();
+        let at = noon() + SignedDuration::from_mins(minute);
+        ticket::comment(&world.web, &asha, raised.id, &comment, at).await.unwrap();
+    }
+    let history = ticket::get(&world.web, &asha, raised.id).await.unwrap().history;
+    assert_eq!(history.len(), 500);
+    assert_eq!(history.last().unwrap().detail, "Remark 510");
+    assert_eq!(history.first().unwrap().detail, "Remark 11");
+}
+
+#[tokio::test]
 async fn pages_put_together_are_the_whole_list() {
     let world = World::create().await;
     let actor = world.actor(world.asha);
