@@ -1,5 +1,9 @@
 //! Taking ready tasks: one autocommit statement for all queues of the process.
+//!
+//! Queues with limits are left to [`crate::limit`]. A claim begins at the head of each tenant's range, or goes on where the claim before ended. The second kind passes over
+//! nothing that was claimed already, so it costs the same however many dead rows a long transaction keeps in the index.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,48 +11,104 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::Error;
 use crate::worker::{Worker, count, millis};
+use crate::{Error, Kind};
 
-// Each queue is read from the head of its own index range, so a long backlog costs no sort. `for update skip locked`
-// lets any number of claimers pass each other; the inner state check is repeated on the locked row by PostgreSQL. The
-// rows are found again by an array of ids: how many a `limit` with a parameter lets through is guessed as a tenth of the
-// backlog, and a join over that many would read the whole table.
-pub(crate) const CLAIM: &str = "-- queue::claim
-with open as (
-    select task_queue.name,
-           case when task_queue.running_max is null then wanted.free
-                else least(wanted.free, greatest(0, task_queue.running_max
-                     - (select count(*) from task where task.queue = task_queue.name and task.state = 'RUNNING')))
-           end as free
-      from unnest($1::text[], $2::int8[]) as wanted (queue, free)
+// The tenants of a queue are found one by one, each by a look into the index behind the one before. Each has its share of
+// the claim; within it the order is priority, then due time. `for update skip locked` lets any number of claimers pass each
+// other; the inner state check is repeated on the locked row by PostgreSQL. The rows are found again by an array of ids: how
+// many a `limit` with a parameter lets through is guessed as a tenth of the backlog, and a join over that many would read
+// the whole table. The update touches no indexed column and stays within its page.
+pub(crate) const CLAIM_AT_HEAD: &str = "-- queue::claim::at_head
+with recursive open as (
+    select wanted.queue, wanted.free, wanted.first
+      from unnest($1::text[], $2::int8[], $3::uuid[]) as wanted (queue, free, first)
       join task_queue on task_queue.name = wanted.queue
-     where not task_queue.paused
+     where not task_queue.paused and not task_queue.limited
+), slot as (
+    select open.queue, open.free, head.tenant, 1 as turn
+      from open
+     cross join lateral (
+           select coalesce(tenant, '00000000-0000-0000-0000-000000000000'::uuid) as tenant
+             from task
+            where task.queue = open.queue and task.due and task.state = 'READY' and task.kind = any ($4::text[])
+              and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) >= open.first
+            order by coalesce(tenant, '00000000-0000-0000-0000-000000000000'::uuid)
+            limit 1
+           ) as head
+    union all
+    select slot.queue, slot.free, head.tenant, slot.turn + 1
+      from slot
+     cross join lateral (
+           select coalesce(tenant, '00000000-0000-0000-0000-000000000000'::uuid) as tenant
+             from task
+            where task.queue = slot.queue and task.due and task.state = 'READY' and task.kind = any ($4::text[])
+              and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) > slot.tenant
+            order by coalesce(tenant, '00000000-0000-0000-0000-000000000000'::uuid)
+            limit 1
+           ) as head
+     where slot.turn < least(slot.free, $5::int8)
+), share as (
+    select slot.queue, slot.tenant, slot.free / count(*) over (partition by slot.queue) as free from slot
 ), picked as materialized (
     select ready.id
-      from open
+      from share
      cross join lateral (
            select task.id
              from task
-            where task.queue = open.name and task.state = 'READY' and task.kind = any($3::text[])
+            where task.queue = share.queue and task.due and task.state = 'READY' and task.kind = any ($4::text[])
+              and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) = share.tenant
             order by task.priority, task.run_at, task.id
-            limit open.free
+            limit share.free
               for update skip locked
            ) as ready
 )
 update task
-   set state = 'RUNNING', attempt = task.attempt + 1, worker_id = $4,
-       lease_until = clock_timestamp() + $5::int8 * interval '1 millisecond'
+   set state = 'RUNNING', attempt = task.attempt + 1, worker_id = $6,
+       lease_until = clock_timestamp() + $7::int8 * interval '1 millisecond',
+       unique_key = case when task.unique_until_start then null else task.unique_key end
  where task.id = any (array(select id from picked))
 returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts_max, task.crashes, task.priority,
-          task.run_at, task.tenant, task.correlation, task.traceparent, clock_timestamp() as claimed_at";
+          task.run_at, task.tenant, task.correlation, task.traceparent, task.parents,
+          task.cancelled_at is not null as cancelled, clock_timestamp() as claimed_at";
+
+// Goes on behind the last task of each slot.
+pub(crate) const CLAIM_ONWARD: &str = "-- queue::claim::onward
+with slot as (
+    select slot.*
+      from unnest($1::text[], $2::uuid[], $3::int8[], $4::int2[], $5::timestamptz[], $6::uuid[])
+           as slot (queue, tenant, free, priority, run_at, id)
+      join task_queue on task_queue.name = slot.queue
+     where not task_queue.paused and not task_queue.limited
+), picked as materialized (
+    select ready.id
+      from slot
+     cross join lateral (
+           select task.id
+             from task
+            where task.queue = slot.queue and task.due and task.state = 'READY' and task.kind = any ($7::text[])
+              and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) = slot.tenant
+              and (task.priority, task.run_at, task.id) > (slot.priority, slot.run_at, slot.id)
+            order by task.priority, task.run_at, task.id
+            limit slot.free
+              for update skip locked
+           ) as ready
+)
+update task
+   set state = 'RUNNING', attempt = task.attempt + 1, worker_id = $8,
+       lease_until = clock_timestamp() + $9::int8 * interval '1 millisecond',
+       unique_key = case when task.unique_until_start then null else task.unique_key end
+ where task.id = any (array(select id from picked))
+returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts_max, task.crashes, task.priority,
+          task.run_at, task.tenant, task.correlation, task.traceparent, task.parents,
+          task.cancelled_at is not null as cancelled, clock_timestamp() as claimed_at";
 
 /// A task that this process may run until its lease ends.
 #[derive(Debug)]
 pub(crate) struct Claimed {
     pub(crate) id: Uuid,
-    pub(crate) queue: String,
-    pub(crate) kind: String,
+    pub(crate) queue: Arc<str>,
+    pub(crate) kind: Arc<Kind>,
     pub(crate) args: Value,
     pub(crate) attempt: i32,
     pub(crate) attempts_max: Option<i32>,
@@ -59,6 +119,9 @@ pub(crate) struct Claimed {
     pub(crate) tenant: Option<Uuid>,
     pub(crate) correlation: Option<Uuid>,
     pub(crate) traceparent: Option<String>,
+    pub(crate) parents: Vec<Uuid>,
+    /// It is not to be done any more, only to be ended.
+    pub(crate) cancelled: bool,
     pub(crate) moment: Moment,
 }
 
@@ -69,9 +132,21 @@ pub(crate) struct Key {
     pub(crate) attempt: i32,
 }
 
+/// A place in the order of a tenant's tasks.
+pub(crate) type Place = (i16, Timestamp, Uuid);
+
 impl Claimed {
     pub(crate) fn key(&self) -> Key {
         Key { id: self.id, attempt: self.attempt }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        (self.priority, self.run_at, self.id)
+    }
+
+    /// The tenant as the index knows it: tasks without one share the id of zeros.
+    pub(crate) fn share_of(&self) -> Uuid {
+        self.tenant.unwrap_or(Uuid::nil())
     }
 }
 
@@ -94,37 +169,102 @@ impl Moment {
     }
 }
 
-/// What to claim: so many at most from each queue.
-pub(crate) type Wanted = Vec<(String, usize)>;
-
-/// Claims ready tasks of known kinds in the order in which they are to run.
-pub(crate) async fn claim(worker: &Worker, wanted: &Wanted) -> Result<Vec<Claimed>, Error> {
-    let queues: Vec<&str> = wanted.iter().map(|(queue, _)| queue.as_str()).collect();
-    let free: Vec<i64> = wanted.iter().map(|(_, free)| count(*free)).collect();
-    let lease = millis(worker.settings.lease());
-    let rows = worker.query(CLAIM, &[&queues, &free, &worker.kind_names(), &worker.id, &lease]).await?;
-    let seen = Instant::now();
-    let mut claimed = rows.iter().map(|row| read(row, seen)).collect::<Result<Vec<_>, _>>()?;
-    claimed.sort_by_key(|task| (task.priority, task.run_at, task.id));
-    Ok(claimed)
+/// What to claim from the head of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AtHead {
+    pub(crate) queue: Arc<str>,
+    pub(crate) free: usize,
+    /// The tenant whose turn it is, or the next one after it.
+    pub(crate) first: Uuid,
 }
 
-fn read(row: &Row, seen: Instant) -> Result<Claimed, Error> {
-    Ok(Claimed {
-        id: row.try_get("id")?,
-        queue: row.try_get("queue")?,
-        kind: row.try_get("kind")?,
-        args: row.try_get("args")?,
-        attempt: row.try_get("attempt")?,
-        attempts_max: row.try_get("attempts_max")?,
-        crashes: row.try_get("crashes")?,
-        priority: row.try_get("priority")?,
-        run_at: row.try_get("run_at")?,
-        tenant: row.try_get("tenant")?,
-        correlation: row.try_get("correlation")?,
-        traceparent: row.try_get("traceparent")?,
-        moment: Moment { at: row.try_get("claimed_at")?, seen },
-    })
+/// What to claim behind a place of one tenant's tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Onward {
+    pub(crate) queue: Arc<str>,
+    pub(crate) tenant: Uuid,
+    pub(crate) free: usize,
+    pub(crate) behind: Place,
+}
+
+/// Claims ready tasks of known kinds from the heads of queues, in the order in which they are to run.
+pub(crate) async fn at_head(worker: &Worker, wanted: &[AtHead]) -> Result<Vec<Claimed>, Error> {
+    let queues: Vec<&str> = wanted.iter().map(|one| &*one.queue).collect();
+    let free: Vec<i64> = wanted.iter().map(|one| count(one.free)).collect();
+    let first: Vec<Uuid> = wanted.iter().map(|one| one.first).collect();
+    let tenants = count(worker.settings.tenants_per_claim);
+    let rows = worker
+        .query(
+            CLAIM_AT_HEAD,
+            &[&queues, &free, &first, &worker.kind_names, &tenants, &worker.id, &worker.lease_ms()],
+        )
+        .await?;
+    read_all(worker, &rows)
+}
+
+/// Claims on behind where earlier claims ended.
+pub(crate) async fn onward(worker: &Worker, wanted: &[Onward]) -> Result<Vec<Claimed>, Error> {
+    let queues: Vec<&str> = wanted.iter().map(|one| &*one.queue).collect();
+    let tenants: Vec<Uuid> = wanted.iter().map(|one| one.tenant).collect();
+    let free: Vec<i64> = wanted.iter().map(|one| count(one.free)).collect();
+    let priorities: Vec<i16> = wanted.iter().map(|one| one.behind.0).collect();
+    let run_ats: Vec<Timestamp> = wanted.iter().map(|one| one.behind.1).collect();
+    let ids: Vec<Uuid> = wanted.iter().map(|one| one.behind.2).collect();
+    let rows = worker
+        .query(
+            CLAIM_ONWARD,
+            &[
+                &queues,
+                &tenants,
+                &free,
+                &priorities,
+                &run_ats,
+                &ids,
+                &worker.kind_names,
+                &worker.id,
+                &worker.lease_ms(),
+            ],
+        )
+        .await?;
+    read_all(worker, &rows)
+}
+
+/// Reads claimed rows; sorted as they are to run, tenants by turns.
+pub(crate) fn read_all(worker: &Worker, rows: &[Row]) -> Result<Vec<Claimed>, Error> {
+    let seen = Instant::now();
+    rows.iter().filter_map(|row| read(worker, row, seen).transpose()).collect()
+}
+
+/// Columns are read by their place in the statement: by name each would be searched for in every row.
+fn read(worker: &Worker, row: &Row, seen: Instant) -> Result<Option<Claimed>, Error> {
+    let kind = worker.kinds.get(row.try_get::<_, &str>(2)?);
+    let queue = worker.queues.get(row.try_get::<_, &str>(1)?);
+    // The statement asks for known kinds of served queues only.
+    let (Some(kind), Some(queue)) = (kind, queue) else { return Ok(None) };
+    Ok(Some(Claimed {
+        id: row.try_get(0)?,
+        queue: Arc::clone(queue),
+        kind: Arc::clone(kind),
+        args: row.try_get(3)?,
+        attempt: row.try_get(4)?,
+        attempts_max: row.try_get(5)?,
+        crashes: row.try_get(6)?,
+        priority: row.try_get(7)?,
+        run_at: row.try_get(8)?,
+        tenant: row.try_get(9)?,
+        correlation: row.try_get(10)?,
+        traceparent: row.try_get(11)?,
+        parents: row.try_get::<_, Option<Vec<Uuid>>>(12)?.unwrap_or_default(),
+        cancelled: row.try_get(13)?,
+        moment: Moment { at: row.try_get(14)?, seen },
+    }))
+}
+
+/// How long a claim is valid, as PostgreSQL takes it.
+impl Worker {
+    pub(crate) fn lease_ms(&self) -> i64 {
+        millis(self.settings.lease())
+    }
 }
 
 #[cfg(test)]
@@ -135,8 +275,8 @@ pub(crate) mod tests {
     pub(crate) fn claimed() -> Claimed {
         Claimed {
             id: crate::enqueue::new_id(),
-            queue: "default".to_owned(),
-            kind: "a".to_owned(),
+            queue: Arc::from("default"),
+            kind: Arc::new(Kind::new("a", "default", |_| std::future::pending::<Result<(), crate::Failure>>())),
             args: Value::Null,
             attempt: 1,
             attempts_max: None,
@@ -146,6 +286,8 @@ pub(crate) mod tests {
             tenant: None,
             correlation: None,
             traceparent: None,
+            parents: Vec::new(),
+            cancelled: false,
             moment: Moment { at: Timestamp::UNIX_EPOCH, seen: Instant::now() },
         }
     }

@@ -9,30 +9,42 @@ use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use crate::Error;
-
-/// How many dead letters one call of [`dead_letters`] answers at most.
-pub const DEAD_LETTERS_PER_PAGE_MAX: i64 = 500;
+use crate::page::{Cursor, Page};
 
 const LIST: &str = "-- queue::dead_letter::list
-select id, queue, kind, args, reason, error, attempts, crashes, tenant, correlation, created_at, buried_at
+select id, queue, kind, args, reason, error, attempts, attempts_max, crashes, priority, unique_key, tenant, correlation,
+       created_at, created_by, buried_at
   from task_dead_letter
- where $1::timestamptz is null or (buried_at, id) < ($1, $2::uuid)
+ where ($1::text is null or queue = $1)
+   and ($2::text is null or kind = $2)
+   and ($3::timestamptz is null or (buried_at, id) < ($3, $4::uuid))
  order by buried_at desc, id desc
- limit $3";
+ limit $5";
+
+const ONE: &str = "-- queue::dead_letter::one
+select id, queue, kind, args, reason, error, attempts, attempts_max, crashes, priority, unique_key, tenant, correlation,
+       created_at, created_by, buried_at
+  from task_dead_letter
+ where id = $1";
 
 // Without `on conflict`: a key that is held by a live task refuses the statement, and the letter stays.
 const RETRY: &str = "-- queue::dead_letter::retry
 with revived as (
     delete from task_dead_letter where id = $1
-    returning id, queue, kind, priority, unique_key, attempts_max, tenant, correlation, traceparent, args, created_at
+    returning id, queue, kind, priority, unique_key, attempts_max, tenant, correlation, traceparent, args, created_at,
+              parents, created_by, reason
 ), inserted as (
     insert into task (id, queue, kind, priority, unique_key, attempts_max, tenant, correlation, traceparent, args,
-                      created_at)
-    select id, queue, kind, priority, unique_key, attempts_max, tenant, correlation, traceparent, args, created_at
+                      created_at, parents, created_by)
+    select id, queue, kind, priority, unique_key, attempts_max, tenant, correlation, traceparent, args, created_at,
+           parents, created_by
       from revived
-    returning queue
+    returning id, queue
+), noted as (
+    insert into task_action (id, actor, action, task_id, queue, detail)
+    select gen_random_uuid(), $2, 'RETRIED', id, queue, jsonb_build_object('reason', reason) from revived
 )
-select queue, pg_notify('queue_ready', queue) from inserted";
+select id, pg_notify('queue_ready', queue) as told from inserted";
 
 /// How many dead letters one statement expires.
 const EXPIRED_AT_ONCE: i64 = 5_000;
@@ -46,7 +58,13 @@ delete from task_dead_letter
                         limit $2))";
 
 const DISCARD: &str = "-- queue::dead_letter::discard
-delete from task_dead_letter where id = $1";
+with gone as (
+    delete from task_dead_letter where id = $1 returning id, queue, kind, reason
+), noted as (
+    insert into task_action (id, actor, action, task_id, queue, detail)
+    select gen_random_uuid(), $2, 'DISCARDED', id, queue, jsonb_build_object('kind', kind, 'reason', reason) from gone
+)
+select id from gone";
 
 /// Shows a task that was given up.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,47 +83,84 @@ pub struct DeadLetter {
     pub error: Option<String>,
     /// How often it was tried.
     pub attempts: i32,
+    /// Its own limit of attempts, in place of its kind's.
+    pub attempts_max: Option<i32>,
     /// How often its worker fell silent.
     pub crashes: i32,
+    /// Its priority.
+    pub priority: i16,
+    /// Its unique key, needed free to retry it.
+    pub unique_key: Option<String>,
     /// For whom it worked.
     pub tenant: Option<Uuid>,
     /// Joins log lines over processes.
     pub correlation: Option<Uuid>,
     /// When it was enqueued.
     pub created_at: Timestamp,
+    /// Who enqueued it, where that is known.
+    pub created_by: Option<String>,
     /// When it was given up.
     pub buried_at: Timestamp,
 }
 
-/// Reads dead letters, the latest first; `after` is the last one of the page before.
+impl DeadLetter {
+    fn cursor(&self) -> Cursor {
+        Cursor { at: self.buried_at, id: self.id }
+    }
+}
+
+/// Narrows a list of dead letters; absent takes all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeadLetterFilter {
+    /// Of this queue.
+    pub queue: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+}
+
+/// Reads dead letters, the latest first.
 ///
 /// # Errors
 /// [`Error::Postgres`].
 pub async fn dead_letters<C>(
     client: &C,
-    after: Option<&DeadLetter>,
+    filter: &DeadLetterFilter,
+    after: Option<Cursor>,
     limit: i64,
-) -> Result<Vec<DeadLetter>, Error>
+) -> Result<Page<DeadLetter>, Error>
 where
     C: GenericClient + Sync,
 {
-    let (at, id) = (after.map(|letter| letter.buried_at), after.map(|letter| letter.id));
-    let limit = limit.clamp(1, DEAD_LETTERS_PER_PAGE_MAX);
-    let rows = client
-        .query_typed(LIST, &[(&at, Type::TIMESTAMPTZ), (&id, Type::UUID), (&limit, Type::INT8)])
-        .await?;
-    rows.iter().map(read).collect()
+    let (at, id) = Cursor::parts(after);
+    let limit = Page::<DeadLetter>::clamp(limit);
+    let params: [(&(dyn ToSql + Sync), Type); 5] = [
+        (&filter.queue, Type::TEXT),
+        (&filter.kind, Type::TEXT),
+        (&at, Type::TIMESTAMPTZ),
+        (&id, Type::UUID),
+        (&(limit + 1), Type::INT8),
+    ];
+    let rows = client.query_typed(LIST, &params).await?;
+    Page::of(&rows, limit, read, DeadLetter::cursor)
+}
+
+/// Reads one dead letter.
+pub(crate) async fn one<C>(client: &C, id: Uuid) -> Result<Option<DeadLetter>, Error>
+where
+    C: GenericClient + Sync,
+{
+    client.query_typed(ONE, &[(&id, Type::UUID)]).await?.first().map(read).transpose()
 }
 
 /// Puts a dead letter back into its queue, with all attempts ahead of it; false when there is none.
 ///
 /// # Errors
 /// [`Error::KeyHeld`] when a live task has taken its unique key, and [`Error::Postgres`].
-pub async fn retry_dead_letter<C>(client: &C, id: Uuid) -> Result<bool, Error>
+pub async fn retry_dead_letter<C>(client: &C, id: Uuid, actor: &str) -> Result<bool, Error>
 where
     C: GenericClient + Sync,
 {
-    match client.query_typed(RETRY, &[(&id, Type::UUID)]).await {
+    match client.query_typed(RETRY, &[(&id, Type::UUID), (&actor, Type::TEXT)]).await {
         Ok(rows) => Ok(!rows.is_empty()),
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Err(Error::KeyHeld),
         Err(error) => Err(Error::Postgres(error)),
@@ -116,11 +171,11 @@ where
 ///
 /// # Errors
 /// [`Error::Postgres`].
-pub async fn discard_dead_letter<C>(client: &C, id: Uuid) -> Result<bool, Error>
+pub async fn discard_dead_letter<C>(client: &C, id: Uuid, actor: &str) -> Result<bool, Error>
 where
     C: GenericClient + Sync,
 {
-    Ok(client.execute_typed(DISCARD, &[(&id, Type::UUID)]).await? == 1)
+    Ok(!client.query_typed(DISCARD, &[(&id, Type::UUID), (&actor, Type::TEXT)]).await?.is_empty())
 }
 
 /// Drops dead letters that nobody looked at for so many days, some at a time; answers how many.
@@ -151,6 +206,10 @@ fn read(row: &Row) -> Result<DeadLetter, Error> {
         reason: row.try_get("reason")?,
         error: row.try_get("error")?,
         attempts: row.try_get("attempts")?,
+        attempts_max: row.try_get("attempts_max")?,
+        priority: row.try_get("priority")?,
+        unique_key: row.try_get("unique_key")?,
+        created_by: row.try_get("created_by")?,
         crashes: row.try_get("crashes")?,
         tenant: row.try_get("tenant")?,
         correlation: row.try_get("correlation")?,

@@ -2,43 +2,51 @@
 //!
 //! One loop per process holds all counts, so none of them needs a lock.
 
+#[cfg(test)]
+pub(crate) mod steps;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc::Sender;
+use jiff::Timestamp;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::attempt::{self, Verdict};
-use crate::claim::{Claimed, Key, Wanted, claim};
+use crate::attempt::{self, Over, Stop, Verdict};
+use crate::claim::{Claimed, Key};
 use crate::error::chain;
-use crate::lane::Lane;
+use crate::lane::{Called, Lane};
+use crate::lease::{self, Renewed};
+use crate::round::{self, Asked, Round};
 use crate::worker::{Pacing, Worker};
-use crate::{Error, lease};
+use crate::Error;
 
 /// A task of which this process has the lease.
 struct Held {
     lane: usize,
     valid_until: Instant,
-    cancel: CancellationToken,
+    stop: Stop,
 }
 
-/// An attempt that is over; `cut` when it was stopped before its end and left no verdict.
+/// An attempt that is over, and when it had begun if it was stopped without a verdict.
 struct Ended {
     key: Key,
-    cut: bool,
+    cut: Option<Timestamp>,
 }
 
-type Claiming = BoxFuture<'static, (Instant, Wanted, Result<Vec<Claimed>, Error>)>;
-type Renewing = BoxFuture<'static, (Instant, Vec<Key>, Result<Vec<Uuid>, Error>)>;
+type Claiming = BoxFuture<'static, Round>;
+type Renewing = BoxFuture<'static, (Instant, Vec<Key>, Result<Vec<Renewed>, Error>)>;
 
 pub(crate) struct Driver {
     worker: Arc<Worker>,
     verdicts: Sender<Verdict>,
+    cancels: Receiver<Uuid>,
     lanes: Vec<Lane>,
     held: HashMap<Key, Held>,
     attempts: JoinSet<Ended>,
@@ -51,24 +59,20 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(worker: Arc<Worker>, verdicts: Sender<Verdict>) -> Self {
-        let buffer = worker.settings.buffer;
-        let lanes = worker
-            .settings
-            .queues
-            .iter()
-            .map(|(queue, most)| Lane::new(queue.clone(), *most, buffer))
-            .collect();
+    pub(crate) fn new(worker: Arc<Worker>, verdicts: Sender<Verdict>, cancels: Receiver<Uuid>) -> Self {
+        let settings = &worker.settings;
+        let lane = |(queue, most): (&String, &usize)| Lane::new(Arc::from(queue.as_str()), *most, settings);
         Self {
-            lanes,
+            lanes: settings.queues.iter().map(lane).collect(),
             verdicts,
+            cancels,
             held: HashMap::new(),
             attempts: JoinSet::new(),
             claiming: None,
             renewing: None,
             called: false,
-            pacing: Pacing::new(&worker.settings),
-            next_look: Instant::now() + worker.settings.poll_interval(),
+            pacing: Pacing::new(settings),
+            next_look: Instant::now() + settings.poll_interval(),
             worker,
         }
     }
@@ -82,9 +86,10 @@ impl Driver {
             self.claim_if_wanted();
             tokio::select! {
                 () = stop.cancelled() => break,
-                answer = pending_or(&mut self.claiming) => self.take_claimed(answer),
+                round = pending_or(&mut self.claiming) => self.take_round(round),
                 answer = pending_or(&mut self.renewing) => self.take_renewed(answer),
-                Some(ended) = self.attempts.join_next() => drop(self.take_ended(ended)),
+                Some(ended) = self.attempts.join_next() => self.take_all_ended(ended),
+                Some(id) = self.cancels.recv() => self.cancel(id),
                 () = worker.ready.notified() => self.wake(),
                 () = sleep_until(self.next_look) => self.wake(),
                 _ = beat.tick() => self.renew_if_needed(),
@@ -106,104 +111,102 @@ impl Driver {
     }
 
     fn claim_if_wanted(&mut self) {
-        if self.claiming.is_some() {
+        if self.claiming.is_some() || self.worker.draining.load(Ordering::Acquire) {
             return;
         }
-        let batch = self.worker.settings.batch;
-        let wanted: Wanted = self
-            .lanes
-            .iter()
-            .map(|lane| (lane.queue.clone(), lane.wanted(batch)))
-            .filter(|(_, free)| *free > 0)
-            .collect();
-        if wanted.is_empty() {
+        let now = Instant::now();
+        let asked = Asked::of(self.lanes.iter_mut().map(|lane| lane.want(now)), &self.worker);
+        if asked.is_empty() {
             return;
         }
         self.called = false;
-        let worker = self.worker.clone();
-        let asked = Instant::now();
-        self.claiming = Some(
-            async move {
-                let claimed = claim(&worker, &wanted).await;
-                (asked, wanted, claimed)
-            }
-            .boxed(),
-        );
+        self.claiming = Some(round::claim(self.worker.clone(), asked).boxed());
     }
 
-    fn take_claimed(&mut self, (asked, wanted, answer): (Instant, Wanted, Result<Vec<Claimed>, Error>)) {
+    fn take_round(&mut self, round: Round) {
         self.claiming = None;
-        match answer {
-            Ok(claimed) => {
-                self.pacing.reset();
-                self.note_shortage(&wanted, &claimed);
-                self.hold(asked, claimed);
+        let called = if self.called { Called::Yes } else { Called::No };
+        let Round { asked_at, taken, failed, next } = round;
+        for part in taken {
+            let Some(index) = self.lanes.iter().position(|lane| lane.queue == *part.queue()) else { continue };
+            if let Some(lane) = self.lanes.get_mut(index) {
+                part.teach(lane, called);
             }
-            Err(error) => {
+            self.hold(asked_at, index, part.claimed);
+        }
+        match failed {
+            None => self.pacing.reset(),
+            Some(error) => {
                 tracing::warn!(error.chain = chain(&error), "no tasks were claimed");
-                self.lanes.iter_mut().for_each(Lane::exhaust);
+                self.worker.doubt();
+                self.lanes.iter_mut().for_each(Lane::rest);
                 self.next_look = Instant::now() + self.pacing.step();
             }
         }
-    }
-
-    fn note_shortage(&mut self, wanted: &Wanted, claimed: &[Claimed]) {
-        if self.called {
-            return;
-        }
-        for (queue, free) in wanted {
-            let got = claimed.iter().filter(|task| task.queue == *queue).count();
-            if got < *free
-                && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.queue == *queue)
-            {
-                lane.exhaust();
-            }
-        }
-    }
-
-    fn hold(&mut self, asked: Instant, claimed: Vec<Claimed>) {
-        let valid_until = asked + self.worker.settings.lease();
-        // A task that is held already was lost in the meantime: its earlier attempt stops beside the new one.
-        let ids: HashSet<Uuid> = claimed.iter().map(|task| task.id).collect();
-        let again: Vec<Key> = self.held.keys().filter(|key| ids.contains(&key.id)).copied().collect();
-        self.let_go(&again);
-        for task in claimed {
-            let Some(index) = self.lanes.iter().position(|lane| lane.queue == task.queue) else { continue };
-            let held = Held { lane: index, valid_until, cancel: CancellationToken::new() };
-            self.held.insert(task.key(), held);
-            if let Some(lane) = self.lanes.get_mut(index) {
-                lane.push(task);
-            }
+        // A rate that held tasks back lets more start then.
+        if let Some(next) = next {
+            self.next_look = self.next_look.min(Instant::now() + next);
         }
         self.report_load();
+    }
+
+    fn hold(&mut self, asked: Instant, lane: usize, claimed: Vec<Claimed>) {
+        let valid_until = asked + self.worker.settings.lease();
+        // A task that is held already was lost in the meantime: its earlier attempt stops beside the new one.
+        let repeated: HashSet<Uuid> =
+            claimed.iter().filter(|task| task.attempt > 1).map(|task| task.id).collect();
+        if !repeated.is_empty() {
+            let again: Vec<Key> = self.held.keys().filter(|key| repeated.contains(&key.id)).copied().collect();
+            self.let_go(&again);
+        }
+        for task in &claimed {
+            self.held.insert(task.key(), Held { lane, valid_until, stop: Stop::default() });
+        }
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.push_all(claimed);
+        }
     }
 
     fn start_waiting(&mut self) {
         let now = Instant::now();
         for lane in &mut self.lanes {
             while let Some(task) = lane.start_next() {
-                let kind = self.worker.kinds.get(&task.kind);
-                let held = self.held.get(&task.key()).filter(|held| held.valid_until > now);
-                let (Some(kind), Some(held)) = (kind, held) else {
+                let Some(held) = self.held.get(&task.key()).filter(|held| held.valid_until > now) else {
                     self.held.remove(&task.key());
                     lane.finish();
                     continue;
                 };
                 let verdicts = self.verdicts.clone();
-                let (key, chars_max) = (task.key(), self.worker.settings.error_chars_max);
-                let attempt = attempt::run(task, kind.clone(), held.cancel.clone(), chars_max);
+                let key = task.key();
+                let attempt = attempt::run(task, self.worker.clone(), held.stop.clone());
                 self.attempts.spawn(async move {
-                    let Some(verdict) = attempt.await else { return Ended { key, cut: true } };
-                    // The writer outlives all senders; should it be gone, the lease runs out instead.
-                    drop(verdicts.send(verdict).await);
-                    Ended { key, cut: false }
+                    match attempt.await {
+                        Over::Judged(verdict) => {
+                            // The writer outlives all senders; should it be gone, the lease runs out instead.
+                            drop(verdicts.send(verdict).await);
+                            Ended { key, cut: None }
+                        }
+                        Over::Settled => Ended { key, cut: None },
+                        Over::Cut(started_at) => Ended { key, cut: Some(started_at) },
+                    }
                 });
             }
         }
     }
 
+    /// Counts an attempt that is over, and all others that are by this time.
+    fn take_all_ended(&mut self, ended: Result<Ended, JoinError>) {
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            // What was cut here lost its lease, and is another's.
+            self.take_ended(ended);
+            next = self.attempts.try_join_next();
+        }
+        self.report_load();
+    }
+
     /// Counts an attempt that is over; answers its task when it was cut.
-    fn take_ended(&mut self, ended: Result<Ended, JoinError>) -> Option<Uuid> {
+    fn take_ended(&mut self, ended: Result<Ended, JoinError>) -> Option<(Uuid, Timestamp)> {
         let ended = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -214,8 +217,14 @@ impl Driver {
         if let Some(lane) = self.held.remove(&ended.key).and_then(|held| self.lanes.get_mut(held.lane)) {
             lane.finish();
         }
-        self.report_load();
-        ended.cut.then_some(ended.key.id)
+        ended.cut.map(|started_at| (ended.key.id, started_at))
+    }
+
+    /// Ends a task that somebody does not want done any more, if it is held here.
+    fn cancel(&mut self, id: Uuid) {
+        for (_, held) in self.held.iter().filter(|(key, _)| key.id == id) {
+            held.stop.cancel();
+        }
     }
 
     /// Renews the leases that are past a third of their time, and lets go of those that ran out.
@@ -243,24 +252,32 @@ impl Driver {
 
     /// What is held until this at the latest, without what was let go of and is about to end.
     fn held_until(&self, until: Instant) -> Vec<Key> {
-        let ends = |held: &Held| held.valid_until <= until && !held.cancel.is_cancelled();
+        let ends = |held: &Held| held.valid_until <= until && !held.stop.token.is_cancelled();
         self.held.iter().filter(|(_, held)| ends(held)).map(|(key, _)| *key).collect()
     }
 
-    fn take_renewed(&mut self, (asked, keys, answer): (Instant, Vec<Key>, Result<Vec<Uuid>, Error>)) {
+    fn take_renewed(&mut self, (asked, keys, answer): (Instant, Vec<Key>, Result<Vec<Renewed>, Error>)) {
         self.renewing = None;
-        let renewed: HashSet<Uuid> = match answer {
-            Ok(renewed) => renewed.into_iter().collect(),
+        let renewed: HashMap<Uuid, Renewed> = match answer {
+            Ok(renewed) => renewed.into_iter().map(|one| (one.id, one)).collect(),
             Err(error) => {
                 tracing::warn!(error.chain = chain(&error), "leases were not renewed");
                 return;
             }
         };
         let valid_until = asked + self.worker.settings.lease();
-        let (kept, lost): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(|key| renewed.contains(&key.id));
-        for key in &kept {
-            if let Some(held) = self.held.get_mut(key) {
+        let mut lost = Vec::new();
+        for key in keys {
+            let Some(one) = renewed.get(&key.id) else {
+                lost.push(key);
+                continue;
+            };
+            let Some(held) = self.held.get_mut(&key) else { continue };
+            if one.extended {
                 held.valid_until = valid_until;
+            }
+            if one.cancelled {
+                held.stop.cancel();
             }
         }
         self.let_go(&lost);
@@ -278,7 +295,7 @@ impl Driver {
         }
         for key in &lost {
             if let Some(held) = self.held.get(key) {
-                held.cancel.cancel();
+                held.stop.cut();
             }
         }
     }
@@ -296,7 +313,8 @@ impl Driver {
             tokio::select! {
                 () = sleep_until(deadline) => break,
                 answer = pending_or(&mut self.renewing) => self.take_renewed(answer),
-                Some(ended) = self.attempts.join_next() => drop(self.take_ended(ended)),
+                Some(ended) = self.attempts.join_next() => self.take_all_ended(ended),
+                Some(id) = self.cancels.recv() => self.cancel(id),
                 _ = beat.tick() => self.renew_if_needed(),
             }
         }
@@ -309,13 +327,14 @@ impl Driver {
         for key in &waiting {
             self.held.remove(key);
         }
-        let mut ids: Vec<Uuid> = waiting.iter().map(|key| key.id).collect();
+        let ids: Vec<Uuid> = waiting.iter().map(|key| key.id).collect();
+        hand_back(&self.worker, lease::release(&self.worker, &ids)).await;
         if let Some(claiming) = self.claiming.take()
-            && let Ok((_, _, Ok(claimed))) = timeout_at(deadline, claiming).await
+            && let Ok(round) = timeout_at(deadline, claiming).await
         {
-            ids.extend(claimed.into_iter().map(|task| task.id));
+            let ids: Vec<Uuid> = round.taken.iter().flat_map(|part| &part.claimed).map(|task| task.id).collect();
+            hand_back(&self.worker, lease::release(&self.worker, &ids)).await;
         }
-        release(&self.worker, &ids).await;
     }
 
     /// Ends what did not finish in time, and hands it back.
@@ -323,18 +342,18 @@ impl Driver {
         if self.attempts.is_empty() {
             return;
         }
-        self.held.values().for_each(|held| held.cancel.cancel());
+        self.held.values().for_each(|held| held.stop.cut());
         let mut cut = Vec::new();
         while let Ok(Some(ended)) = timeout_at(end, self.attempts.join_next()).await {
             cut.extend(self.take_ended(ended));
         }
         tracing::warn!(tasks = cut.len(), "tasks did not finish within the drain and were handed back");
-        release(&self.worker, &cut).await;
+        hand_back(&self.worker, lease::interrupt(&self.worker, &cut)).await;
     }
 }
 
-async fn release(worker: &Worker, ids: &[Uuid]) {
-    match timeout_at(worker.end(), lease::release(worker, ids)).await {
+async fn hand_back(worker: &Worker, handing: impl Future<Output = Result<(), Error>>) {
+    match timeout_at(worker.end(), handing).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(error.chain = chain(&error), "tasks were not handed back; their leases run out");
@@ -363,18 +382,18 @@ pub(crate) mod tests {
     pub(crate) fn driver() -> Driver {
         let manager = deadpool_postgres::Manager::new(tokio_postgres::Config::new(), tokio_postgres::NoTls);
         let pool = deadpool_postgres::Pool::builder(manager).build().unwrap();
-        let kind = Kind::new("a", "default", |_| std::future::pending());
+        let kind = Kind::new("a", "default", |_| std::future::pending::<Result<(), crate::Failure>>());
         let settings =
             EngineSettings { queues: [("default".to_owned(), 1)].into(), ..EngineSettings::default() };
-        let kinds = HashMap::from([("a".to_owned(), kind)]);
-        let worker = Worker::new(Uuid::from_u128(1), pool, settings, kinds, Vec::new());
-        Driver::new(Arc::new(worker), mpsc::channel(8).0)
+        let (worker, cancels) =
+            Worker::new(Uuid::from_u128(1), pool, settings, vec![kind], Vec::new(), |_, _| {});
+        Driver::new(Arc::new(worker), mpsc::channel(8).0, cancels)
     }
 
     #[tokio::test]
     async fn a_waiting_task_whose_lease_is_lost_is_forgotten() {
         let mut driver = driver();
-        driver.hold(Instant::now(), vec![claimed(), claimed()]);
+        driver.hold(Instant::now(), 0, vec![claimed(), claimed()]);
         driver.start_waiting();
         assert_eq!((driver.held.len(), driver.lanes[0].running(), driver.lanes[0].waiting()), (2, 1, 1));
         let keys: Vec<Key> = driver.held.keys().copied().collect();
@@ -391,9 +410,9 @@ pub(crate) mod tests {
         let mut driver = driver();
         let first = claimed();
         let again = Claimed { id: first.id, attempt: 2, ..claimed() };
-        driver.hold(Instant::now(), vec![first]);
+        driver.hold(Instant::now(), 0, vec![first]);
         driver.start_waiting();
-        driver.hold(Instant::now(), vec![again]);
+        driver.hold(Instant::now(), 0, vec![again]);
         let ended = driver.attempts.join_next().await.unwrap();
         driver.take_ended(ended);
         driver.start_waiting();

@@ -1,6 +1,6 @@
 //! Putting an engine together, and running it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,10 +16,9 @@ use uuid::Uuid;
 use crate::driver::Driver;
 use crate::error::chain;
 use crate::listen::Listener;
-use crate::schedule::Clockwork;
-use crate::worker::Worker;
+use crate::worker::{Adopt, Worker};
 use crate::{EngineSettings, Error, Kind, Schedule};
-use crate::{enqueue, lease, listen, promote, register, report, settle, telemetry, tick};
+use crate::{enqueue, lease, limit, listen, promote, progress, register, report, schedule, settle, telemetry, tick};
 
 /// Collects what an [`Engine`] is to know.
 pub struct Builder {
@@ -28,20 +27,22 @@ pub struct Builder {
     kinds: Vec<Kind>,
     schedules: Vec<Schedule>,
     listener: Option<Listener>,
+    adopt: Adopt,
 }
 
 /// Runs tasks: claims them, calls their handlers, writes how it went, and enqueues what the schedules want.
 pub struct Engine {
     worker: Arc<Worker>,
+    cancels: mpsc::Receiver<Uuid>,
     listener: Option<Listener>,
 }
 
 impl Engine {
-    /// Starts to put an engine together; it uses up to eight connections of `pool` at a time.
+    /// Starts to put an engine together; it uses up to nine connections of `pool` at a time.
     ///
     /// Give it a pool that handlers do not share: waiting for them it could lose its leases.
     pub fn builder(pool: Pool, settings: EngineSettings) -> Builder {
-        Builder { pool, settings, kinds: Vec::new(), schedules: Vec::new(), listener: None }
+        Builder { pool, settings, kinds: Vec::new(), schedules: Vec::new(), listener: None, adopt: |_, _| {} }
     }
 
     /// Identifies this engine in `task_worker`, in leases and in attempts.
@@ -81,7 +82,9 @@ impl Engine {
         if !worker.schedules.is_empty() {
             parts.spawn(tick::run(worker.clone(), stop.clone()));
         }
+        parts.spawn(progress::run(worker.clone(), stop.clone()));
         parts.spawn(lease::keep_rescuing(worker.clone(), stop.clone()));
+        parts.spawn(limit::keep_reading(worker.clone(), stop.clone()));
         parts.spawn(report::measure(worker.clone(), stop.clone()));
         parts.spawn(report::beat(worker.clone(), stop.clone(), drained.clone()));
         if let Some(listener) = self.listener {
@@ -91,7 +94,7 @@ impl Engine {
         let mut writing = JoinSet::new();
         writing.spawn(settle::run(worker.clone(), receiver));
 
-        let driver = Driver::new(worker.clone(), sender);
+        let driver = Driver::new(worker.clone(), sender, self.cancels);
         let outcome = drive(driver, &mut parts, &mut writing, stop).await;
         if timeout_at(worker.end(), writing.join_next()).await.is_err() {
             tracing::warn!("not all finished tasks were written; the others will run again");
@@ -134,27 +137,37 @@ impl Builder {
         self
     }
 
+    /// Lets the span of a task continue the trace of who enqueued it: `adopt` gets the span before it is entered, with the
+    /// trace context that came with the task.
+    #[must_use]
+    pub fn adopt_trace(mut self, adopt: Adopt) -> Self {
+        self.adopt = adopt;
+        self
+    }
+
     /// Checks everything that can be checked without PostgreSQL.
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Duplicate`], [`Error::Unusable`], [`Error::Cron`], [`Error::TimeZone`] and
-    /// [`Error::UnknownKind`].
+    /// [`Error::UnregisteredKind`], [`Error::ScheduledArgs`] and [`Error::Args`].
     pub fn build(self) -> Result<Engine, Error> {
         if let Some((key, advice)) = self.settings.mistakes().into_iter().next() {
             return Err(Error::Setting { key, advice });
         }
-        let mut kinds = HashMap::new();
-        for kind in self.kinds {
+        let mut names = HashSet::new();
+        for kind in &self.kinds {
             if let Some(advice) = kind.mistake() {
-                return Err(Error::Unusable { name: kind.name, advice });
+                return Err(Error::Unusable { name: kind.name.clone(), advice });
             }
-            if let Some(twice) = kinds.insert(kind.name.clone(), kind) {
-                return Err(Error::Duplicate { name: twice.name });
+            if !names.insert(kind.name.clone()) {
+                return Err(Error::Duplicate { name: kind.name.clone() });
             }
         }
-        let schedules = check_schedules(self.schedules, &kinds)?;
-        let worker = Worker::new(enqueue::new_id(), self.pool, self.settings, kinds, schedules);
-        Ok(Engine { worker: Arc::new(worker), listener: self.listener })
+        let schedules = schedule::check(self.schedules, &self.kinds)?;
+        let id = enqueue::new_id();
+        let (worker, cancels) =
+            Worker::new(id, self.pool, self.settings, self.kinds, schedules, self.adopt);
+        Ok(Engine { worker: Arc::new(worker), cancels, listener: self.listener })
     }
 }
 
@@ -198,27 +211,6 @@ async fn join(parts: &mut JoinSet<()>) {
             tracing::error!(error.chain = chain(&error), "a part of the engine ended early");
         }
     }
-}
-
-fn check_schedules(schedules: Vec<Schedule>, kinds: &HashMap<String, Kind>) -> Result<Vec<Clockwork>, Error> {
-    let mut names = HashSet::new();
-    let mut checked = Vec::with_capacity(schedules.len());
-    for schedule in schedules {
-        if !names.insert(schedule.name.clone()) {
-            return Err(Error::Duplicate { name: schedule.name });
-        }
-        if !kinds.contains_key(&schedule.task.kind) {
-            return Err(Error::UnknownKind { schedule: schedule.name, kind: schedule.task.kind });
-        }
-        if schedule.name.is_empty() || schedule.name.chars().count() > 100 {
-            return Err(Error::Unusable {
-                name: schedule.name,
-                advice: "give the schedule a name of 1 to 100 characters",
-            });
-        }
-        checked.push(schedule.parse()?);
-    }
-    Ok(checked)
 }
 
 #[cfg(test)]

@@ -32,13 +32,30 @@ pub enum Error {
         /// The name given.
         queue: String,
     },
+    /// A kind that is not in table `task_kind`.
+    #[error("task kind {kind} was never registered by a worker nor declared")]
+    UnknownKind {
+        /// The kind given.
+        kind: String,
+    },
     /// A schedule enqueues a kind that the engine does not know.
     #[error("schedule {schedule} wants task kind {kind}, which is not registered")]
-    UnknownKind {
+    UnregisteredKind {
         /// The schedule.
         schedule: String,
         /// The kind it wants.
         kind: String,
+    },
+    /// A schedule brings arguments that the handler of its kind cannot read.
+    #[error("schedule {schedule} brings arguments that task kind {kind} cannot read")]
+    ScheduledArgs {
+        /// The schedule.
+        schedule: String,
+        /// The kind it wants.
+        kind: String,
+        /// What JSON said.
+        #[source]
+        source: serde_json::Error,
     },
     /// Two kinds or two schedules have the same name.
     #[error("{name} is registered twice")]
@@ -53,6 +70,12 @@ pub enum Error {
         name: String,
         /// What to do about it.
         advice: &'static str,
+    },
+    /// Tasks of a workflow that wait for each other.
+    #[error("task {name} of the workflow waits for itself, directly or through others")]
+    Cycle {
+        /// One of them.
+        name: String,
     },
     /// A cron expression that cannot be read.
     #[error("schedule {schedule} has no cron expression in {cron:?}")]
@@ -84,9 +107,33 @@ pub enum Error {
         /// What to do about it.
         advice: &'static str,
     },
+    /// A schedule that is not in table `task_schedule`.
+    #[error("schedule {name} does not exist")]
+    UnknownSchedule {
+        /// The name given.
+        name: String,
+    },
+    /// A worker that is not in table `task_worker`.
+    #[error("worker {id} is not listed")]
+    UnknownWorker {
+        /// The id given.
+        id: uuid::Uuid,
+    },
+    /// A word that is no [`crate::TaskState`].
+    #[error("{state} is no state of a task; there are WAITING, DELAYED, READY and RUNNING")]
+    UnknownState {
+        /// The word given.
+        state: String,
+    },
+    /// A text that is no [`crate::Cursor`].
+    #[error("the cursor cannot be read; begin at the first page")]
+    Cursor,
     /// A live task of the same kind holds the unique key.
     #[error("a live task holds the unique key")]
     KeyHeld,
+    /// A handler was about to complete a task that has gone to another, or is gone.
+    #[error("the lease of the task was lost before its completion")]
+    LeaseLost,
     /// No connection came out of the pool.
     #[error("no connection to PostgreSQL")]
     Pool(#[from] deadpool_postgres::PoolError),

@@ -2,15 +2,22 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::Progress;
 use crate::attempt::readable;
+use crate::claim::{Claimed, Key};
 use crate::error::chain;
+use crate::progress::Board;
+use crate::worker::Worker;
 
 /// Is handed to a handler: one attempt at one task.
 #[derive(Debug, Clone)]
@@ -29,12 +36,76 @@ pub struct Job {
     pub correlation: Option<Uuid>,
     /// The trace context, as enqueued.
     pub traceparent: Option<String>,
+    /// When it was due: for a task of a schedule the tick.
+    pub run_at: Timestamp,
+    /// For which tasks it waited, as enqueued with a workflow.
+    pub parents: Vec<Uuid>,
     /// Is cancelled when the attempt ends early: time-out, lost lease, end of the drain. The handler's future is dropped
     /// at the same time; what it has spawned watches this.
     pub cancel: CancellationToken,
+    pub(crate) engine: Employer,
+    pub(crate) settled: Settled,
+}
+
+/// What a job knows of the engine that runs it.
+#[derive(Debug, Clone)]
+pub(crate) struct Employer {
+    pub(crate) worker_id: Uuid,
+    pub(crate) started_at: Timestamp,
+    pub(crate) result_kept: Option<Duration>,
+    /// Whether the ends of tasks are kept.
+    pub(crate) history: bool,
+    progress: Arc<Board>,
+}
+
+/// Whether the handler has written the end of its task itself, in its own transaction.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settled(Arc<AtomicBool>);
+
+impl Settled {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl Job {
+    /// Hands a claimed task to its handler.
+    pub(crate) fn begin(task: &mut Claimed, worker: &Worker, cancel: CancellationToken) -> Self {
+        let engine = Employer {
+            worker_id: worker.id,
+            started_at: task.moment.now(),
+            result_kept: task.kind.result_kept,
+            history: worker.settings.history,
+            progress: worker.progress.clone(),
+        };
+        Self {
+            id: task.id,
+            kind: task.kind.name.clone(),
+            args: std::mem::take(&mut task.args),
+            attempt: task.attempt,
+            tenant: task.tenant,
+            correlation: task.correlation,
+            traceparent: task.traceparent.clone(),
+            run_at: task.run_at,
+            parents: std::mem::take(&mut task.parents),
+            cancel,
+            engine,
+            settled: Settled::default(),
+        }
+    }
+
+    /// Says how far the attempt is, with a word for people; shown by [`crate::status`].
+    ///
+    /// It is cheap enough for every step of a loop: the engine writes the latest word each `progress_interval_ms`.
+    pub fn progress(&self, done: u32, total: u32, note: &str) {
+        let key = Key { id: self.id, attempt: self.attempt };
+        self.engine.progress.tell(key, Progress::new(done, total, note));
+    }
+
     /// Reads the arguments.
     ///
     /// # Errors

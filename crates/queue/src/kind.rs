@@ -6,10 +6,21 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::result::kept;
+use crate::telemetry::KindMetrics;
 use crate::{Failure, Job};
 
-type Handler = Arc<dyn Fn(Job) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
+const DESCRIPTION_CHARS_MAX: usize = 1_000;
+
+/// What a handler answers is kept when it is not null and the kind keeps results.
+type Handler = Arc<dyn Fn(Job) -> BoxFuture<'static, Result<Option<Value>, Failure>> + Send + Sync>;
+
+type Reads = fn(&RawValue) -> Result<(), serde_json::Error>;
 
 /// Registers a handler for the tasks of one kind, with its limits.
 ///
@@ -23,7 +34,13 @@ pub struct Kind {
     pub(crate) backoff_base: Duration,
     pub(crate) backoff_max: Duration,
     pub(crate) uniqueness: Uniqueness,
+    pub(crate) description: Option<String>,
+    /// How long what the handler answers is kept; `None` keeps nothing.
+    pub(crate) result_kept: Option<Duration>,
+    /// Tries whether the handler can read its arguments.
+    pub(crate) reads: Reads,
     pub(crate) handler: Handler,
+    pub(crate) metrics: KindMetrics,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +60,13 @@ impl Uniqueness {
 
 impl Kind {
     /// Creates a kind that usually goes through `queue`: one minute, ten attempts, pauses from 1 s to 1 h.
-    pub fn new<H, F>(name: impl Into<String>, queue: impl Into<String>, handler: H) -> Self
+    ///
+    /// What the handler answers is dropped unless [`Kind::keep_result`] says for how long it is kept.
+    pub fn new<H, F, T>(name: impl Into<String>, queue: impl Into<String>, handler: H) -> Self
     where
         H: Fn(Job) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), Failure>> + Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+        T: Serialize,
     {
         Self {
             name: name.into(),
@@ -56,8 +76,30 @@ impl Kind {
             backoff_base: Duration::from_secs(1),
             backoff_max: Duration::from_hours(1),
             uniqueness: Uniqueness::Key,
-            handler: Arc::new(move |job| handler(job).boxed()),
+            description: None,
+            result_kept: None,
+            reads: |_| Ok(()),
+            metrics: KindMetrics::default(),
+            handler: Arc::new(move |job| {
+                let answered = handler(job);
+                async move { kept(&answered.await?) }.boxed()
+            }),
         }
+    }
+
+    /// Creates a kind whose handler is given its arguments read; unreadable ones are a permanent failure.
+    pub fn typed<A, H, F, T>(name: impl Into<String>, queue: impl Into<String>, handler: H) -> Self
+    where
+        A: DeserializeOwned,
+        H: Fn(Job, A) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+        T: Serialize,
+    {
+        let kind = Self::new(name, queue, move |job: Job| {
+            let answer = job.args::<A>().map(|args| handler(job, args));
+            async move { answer?.await }
+        });
+        Self { reads: |args| serde_json::from_str::<A>(args.get()).map(drop), ..kind }
     }
 
     /// Ends an attempt that takes longer.
@@ -89,12 +131,30 @@ impl Kind {
         self
     }
 
+    /// Tells people what the kind is for.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Keeps what the handler answers for a while, to be asked for by [`crate::result`].
+    #[must_use]
+    pub fn keep_result(mut self, period: Duration) -> Self {
+        self.result_kept = Some(period);
+        self
+    }
+
     /// What makes the kind unusable, if anything.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         let refused = [
             (
                 self.name.is_empty() || self.name.chars().count() > 100,
                 "give the kind a name of 1 to 100 characters",
+            ),
+            (
+                self.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX),
+                "describe the kind in at most 1,000 characters",
             ),
             (self.attempts_max < 1, "allow at least one attempt"),
             (self.timeout.as_millis() == 0, "allow at least a millisecond"),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::chain;
 use crate::worker::{Pacing, Worker, pause};
-use crate::{CHANNEL, Error};
+use crate::{CANCEL_CHANNEL, CHANNEL, Error, LIMITS_CHANNEL};
 
 type Messages = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
 type Connecting = BoxFuture<'static, Result<(Client, Messages), tokio_postgres::Error>>;
@@ -73,7 +73,7 @@ async fn session(listener: &Listener, worker: &Worker, pacing: &mut Pacing) -> R
     let (client, mut messages) = opened.map_err(|_elapsed| Error::Unanswered)??;
     // The answer to `listen` arrives only while the messages are read.
     let listening =
-        client.batch_execute("listen queue_ready").map_ok(|()| tracing::debug!("listening for tasks"));
+        client.batch_execute("listen queue_ready; listen queue_cancel; listen queue_limits").map_ok(|()| tracing::debug!("listening for tasks"));
     tokio::pin!(listening);
     let mut established = false;
     loop {
@@ -96,9 +96,22 @@ async fn session(listener: &Listener, worker: &Worker, pacing: &mut Pacing) -> R
 
 fn hear(worker: &Worker, message: &AsyncMessage) {
     let AsyncMessage::Notification(notification) = message else { return };
-    let ours = |queue| worker.settings.queues.contains_key(queue);
-    if notification.channel() == CHANNEL && notification.payload().split(',').any(ours) {
-        worker.ready.notify_one();
-        worker.delayed.notify_one();
+    match notification.channel() {
+        CHANNEL => {
+            let ours = |queue| worker.settings.queues.contains_key(queue);
+            if notification.payload().split(',').any(ours) {
+                worker.ready.notify_one();
+                worker.delayed.notify_one();
+            }
+        }
+        CANCEL_CHANNEL => {
+            if let Ok(id) = notification.payload().parse()
+                && worker.cancels.try_send(id).is_err()
+            {
+                tracing::warn!("too many cancellations at once; the others are seen when leases are renewed");
+            }
+        }
+        LIMITS_CHANNEL => worker.limits.notify_one(),
+        _ => {}
     }
 }

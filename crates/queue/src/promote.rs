@@ -16,7 +16,7 @@ const PROMOTE: &str = "-- queue::promote
 with due as materialized (
     select id
       from task
-     where state = 'DELAYED' and run_at <= now()
+     where not due and pending = 0 and state = 'DELAYED' and run_at <= now()
      order by run_at
      limit $1::int8
        for update skip locked
@@ -28,7 +28,7 @@ with due as materialized (
 select (select count(*) from promoted) as promoted,
        (select count(*) from woken where done is not null) as woken,
        (select extract(epoch from min(run_at) - now())::float8
-          from task where state = 'DELAYED' and run_at > now()) as next_seconds";
+          from task where not due and pending = 0 and run_at > now()) as next_seconds";
 
 /// Promotes whenever the next task is due, something was delayed anew, or the poll interval has passed.
 pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
@@ -56,7 +56,7 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
 }
 
 /// Promotes what is due and answers how long it is until the next.
-async fn promote(worker: &Worker) -> Result<Duration, Error> {
+pub(crate) async fn promote(worker: &Worker) -> Result<Duration, Error> {
     let batch = count(worker.settings.promote_batch);
     let rows = worker.query(PROMOTE, &[&batch]).await?;
     let Some(row) = rows.first() else { return Ok(Duration::MAX) };

@@ -1,6 +1,7 @@
 //! Saying that this worker lives, and measuring the queues.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,8 @@ with forgotten as (
 insert into task_worker (id, name, state, queues, running, buffered)
 values ($1, $2, $3, $4, $5::int8::int4, $6::int8::int4)
     on conflict (id) do update
-   set state = excluded.state, running = excluded.running, buffered = excluded.buffered, heartbeat_at = now()";
+   set state = excluded.state, running = excluded.running, buffered = excluded.buffered, heartbeat_at = now()
+returning draining";
 
 const LEAVE: &str = "-- queue::report::leave
 delete from task_worker where id = $1";
@@ -25,14 +27,16 @@ delete from task_worker where id = $1";
 /// Reports each heartbeat until the drain is over; then takes the worker off the list.
 pub(crate) async fn beat(worker: Arc<Worker>, draining: CancellationToken, drained: CancellationToken) {
     loop {
-        let state = if draining.is_cancelled() { "DRAINING" } else { "WORKING" };
-        if let Err(error) = report(&worker, state).await {
+        let ending = draining.is_cancelled();
+        let asked = worker.draining.load(Ordering::Acquire);
+        let state = if ending || asked { "DRAINING" } else { "WORKING" };
+        if let Err(error) = beat_once(&worker, state).await {
             tracing::warn!(error.chain = chain(&error), "the worker did not report");
         }
         let beat = tokio::time::sleep(worker.settings.heartbeat());
         tokio::select! {
             () = drained.cancelled() => break,
-            () = draining.cancelled(), if state == "WORKING" => {}
+            () = draining.cancelled(), if !ending => {}
             () = beat => {}
         }
     }
@@ -45,13 +49,19 @@ pub(crate) async fn beat(worker: Arc<Worker>, draining: CancellationToken, drain
     }
 }
 
-async fn report(worker: &Worker, state: &str) -> Result<(), Error> {
+/// Reports once; others learn from it whether this worker lives.
+pub(crate) async fn beat_once(worker: &Worker, state: &str) -> Result<(), Error> {
     let (running, buffered) = worker.load.get();
     let forget = millis(Duration::from_millis(worker.settings.worker_forget_ms));
     let (name, queues) = (&worker.settings.name, worker.queue_names());
-    worker
+    let rows = worker
         .query(BEAT, &[&worker.id, name, &state, &queues, &count(running), &count(buffered), &forget])
         .await?;
+    let asked = rows.first().map_or(Ok(false), |row| row.try_get(0))?;
+    if worker.draining.swap(asked, Ordering::AcqRel) != asked {
+        tracing::info!(draining = asked, "somebody told this worker whether to claim tasks");
+        worker.ready.notify_one();
+    }
     Ok(())
 }
 

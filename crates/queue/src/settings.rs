@@ -17,8 +17,17 @@ pub struct EngineSettings {
     pub queues: BTreeMap<String, usize>,
     /// Tasks one claim takes at most from a queue.
     pub batch: usize,
-    /// Tasks claimed ahead of those running, for each queue.
+    /// Tasks claimed ahead of those running at most, for each queue.
     pub buffer: usize,
+    /// Claims ahead what is done in this time, within `buffer`: slow tasks are left to processes that are free.
+    pub buffer_ms: u64,
+    /// Tenants of a queue that have their share in one claim.
+    pub tenants_per_claim: usize,
+    /// While there is a backlog, claims go on where they ended; the heads of the queues are asked this often, or a twentieth
+    /// of the time when that costs much.
+    pub head_interval_ms: u64,
+    /// Whether finished tasks and their attempts are remembered; without, a success leaves no trace and no result.
+    pub history: bool,
     /// Looks for work at least this often, should a notification be lost.
     pub poll_interval_ms: u64,
     /// Looks for delayed tasks at most this often.
@@ -33,6 +42,8 @@ pub struct EngineSettings {
     pub worker_forget_ms: u64,
     /// After this many times that its worker fell silent, a task is buried.
     pub crash_max: i32,
+    /// How often all live tasks are looked at for leases that ran out, though no worker fell silent.
+    pub sweep_interval_ms: u64,
     /// Expired leases taken back in one statement.
     pub rescue_batch: usize,
     /// Finished tasks written in one statement.
@@ -43,6 +54,10 @@ pub struct EngineSettings {
     pub stats_interval_ms: u64,
     /// Looks at the schedules at least this often, should the database's clock jump.
     pub schedule_interval_ms: u64,
+    /// Missed ticks of a schedule that are made up one by one at most; the earliest are left out.
+    pub catch_up_max: usize,
+    /// How often progress that handlers report is written.
+    pub progress_interval_ms: u64,
     /// The longest pause before PostgreSQL is tried again.
     pub retry_max_ms: u64,
     /// How long a statement of the engine may take before its connection is given up.
@@ -66,8 +81,12 @@ impl Default for EngineSettings {
         Self {
             name: "worker".to_owned(),
             queues: queues.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
-            batch: 100,
-            buffer: 50,
+            batch: 1_000,
+            buffer: 1_000,
+            buffer_ms: 50,
+            tenants_per_claim: 100,
+            head_interval_ms: 20,
+            history: true,
             poll_interval_ms: 5_000,
             promote_interval_ms: 100,
             promote_batch: 1_000,
@@ -75,11 +94,14 @@ impl Default for EngineSettings {
             heartbeat_ms: 10_000,
             worker_forget_ms: 3_600_000,
             crash_max: 3,
+            sweep_interval_ms: 60_000,
             rescue_batch: 100,
             settle_batch: 1_000,
             drain_timeout_ms: 15_000,
             stats_interval_ms: 15_000,
             schedule_interval_ms: 30_000,
+            catch_up_max: 100,
+            progress_interval_ms: 1_000,
             retry_max_ms: 5_000,
             statement_timeout_ms: 15_000,
             connect_timeout_ms: 3_000,
@@ -100,6 +122,8 @@ impl EngineSettings {
                 "leave a queue out instead of giving it 0",
             ),
             (self.batch == 0, "batch", "use at least 1"),
+            (self.tenants_per_claim == 0, "tenants_per_claim", "use at least 1"),
+            (self.sweep_interval_ms == 0, "sweep_interval_ms", "use at least 1"),
             (self.poll_interval_ms == 0, "poll_interval_ms", "use at least 1"),
             (self.promote_interval_ms == 0, "promote_interval_ms", "use at least 1"),
             (self.promote_batch == 0, "promote_batch", "use at least 1"),
@@ -111,6 +135,8 @@ impl EngineSettings {
             (self.settle_batch == 0, "settle_batch", "use at least 1"),
             (self.stats_interval_ms == 0, "stats_interval_ms", "use at least 1"),
             (self.schedule_interval_ms == 0, "schedule_interval_ms", "use at least 1"),
+            (self.catch_up_max == 0, "catch_up_max", "use at least 1"),
+            (self.progress_interval_ms == 0, "progress_interval_ms", "use at least 1"),
             (self.retry_max_ms == 0, "retry_max_ms", "use at least 1"),
             (self.statement_timeout_ms == 0, "statement_timeout_ms", "use at least 1"),
             (self.connect_timeout_ms == 0, "connect_timeout_ms", "use at least 1"),

@@ -2,16 +2,60 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
+use uuid::Uuid;
 
-use crate::attempt::Verdict;
+use crate::attempt::{Fate, Verdict};
 use crate::error::chain;
 use crate::worker::{Pacing, Worker, millis};
 use crate::{Error, telemetry};
 
-// A verdict counts only while the worker still holds the task in the same attempt. Finished tasks leave `task` here;
-// the others become ready or delayed again. Queues with a limit over all workers are announced, since a place is free.
-const SETTLE: &str = "-- queue::settle
+// Successes are nearly all there is, so they have a statement of their own. A verdict counts only while the worker still
+// holds the task in the same attempt. Finished tasks leave `task` here, and one row remembers task and attempt. Queues with
+// limits on what runs are announced, since a place is free.
+const SUCCEEDED: &str = "-- queue::settle::succeeded
+with verdict as (
+    select *
+      from unnest($2::uuid[], $3::int4[], $4::timestamptz[], $5::timestamptz[], $6::jsonb[], $7::int8[])
+           as verdict (id, attempt, started_at, finished_at, result, result_ms)
+), gone as (
+    delete from task
+     using verdict
+     where task.id = verdict.id and task.worker_id = $1 and task.attempt = verdict.attempt
+    returning task.id, task.tenant, task.correlation, task.created_at, task.run_at, task.attempt, task.priority,
+              task.queue, task.kind, task.args, task.parents, task.created_by, task.followed, task.counted,
+              verdict.started_at, verdict.finished_at, verdict.result, verdict.result_ms
+), remembered as (
+    insert into task_history (id, worker_id, tenant, correlation, created_at, run_at, started_at, finished_at, attempts,
+                              priority, queue, kind, outcome, last_outcome, args, parents, created_by,
+                              result, result_until)
+    select id, $1, tenant, correlation, created_at, run_at, started_at, finished_at, attempt,
+           priority, queue, kind, 'SUCCEEDED', 'SUCCEEDED', args, parents, created_by,
+           result, finished_at + result_ms * interval '1 millisecond'
+      from gone
+)
+select (select count(*) from gone) as settled,
+       (select task_follow(array_agg(id), true)::text from gone where followed having count(*) > 0) as followed,
+       (select pg_notify('queue_ready', string_agg(distinct queue, ','))::text
+          from gone where counted having count(*) > 0) as freed";
+
+// Without history a success leaves no row; whoever keeps none asks for no results.
+const VANISHED: &str = "-- queue::settle::vanished
+with gone as (
+    delete from task
+     using unnest($2::uuid[], $3::int4[]) as verdict (id, attempt)
+     where task.id = verdict.id and task.worker_id = $1 and task.attempt = verdict.attempt
+    returning task.id, task.queue, task.followed, task.counted
+)
+select (select count(*) from gone) as settled,
+       (select task_follow(array_agg(id), true)::text from gone where followed having count(*) > 0) as followed,
+       (select pg_notify('queue_ready', string_agg(distinct queue, ','))::text
+          from gone where counted having count(*) > 0) as freed";
+
+// What did not succeed: tried again, put off, given up or cancelled. Announced are free places, and what is ready at once.
+const ENDED: &str = "-- queue::settle::ended
 with verdict as (
     select *
       from unnest($2::uuid[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
@@ -21,7 +65,7 @@ with verdict as (
     delete from task
      using verdict
      where task.id = verdict.id and task.worker_id = $1 and task.attempt = verdict.attempt
-       and verdict.fate in ('DONE', 'EXHAUSTED', 'PERMANENT')
+       and verdict.fate in ('EXHAUSTED', 'PERMANENT', 'CANCELLED')
     returning task.*, verdict.outcome, verdict.fate, verdict.started_at, verdict.finished_at, verdict.error
 ), kept as (
     update task
@@ -29,53 +73,59 @@ with verdict as (
            run_at = clock_timestamp() + verdict.pause_ms * interval '1 millisecond'
                     * case verdict.fate when 'RETRY' then random() else 1 end,
            attempt = task.attempt - case verdict.fate when 'SNOOZE' then 1 else 0 end,
-           worker_id = null, lease_until = null
+           worker_id = null, lease_until = null, counted = false
       from verdict
      where task.id = verdict.id and task.worker_id = $1 and task.attempt = verdict.attempt
        and verdict.fate in ('RETRY', 'SNOOZE')
-    returning task.id, task.queue, verdict.attempt, verdict.outcome, verdict.started_at, verdict.finished_at,
-              verdict.error
+    returning task.id, task.queue, task.state, verdict.attempt, verdict.outcome, verdict.started_at,
+              verdict.finished_at, verdict.error
 ), remembered as (
-    insert into task_history (id, worker_id, tenant, correlation, created_at, run_at, finished_at,
-                              attempts, queue, kind, outcome, args)
-    select id, worker_id, tenant, correlation, created_at, run_at, finished_at,
-           attempt, queue, kind, case fate when 'DONE' then 'SUCCEEDED' else 'BURIED' end, args
+    insert into task_history (id, worker_id, tenant, correlation, created_at, run_at, started_at, finished_at, attempts,
+                              priority, queue, kind, outcome, last_outcome, error, args, parents, created_by)
+    select id, $1, tenant, correlation, created_at, run_at, started_at, finished_at, attempt,
+           priority, queue, kind, case fate when 'CANCELLED' then 'CANCELLED' else 'BURIED' end, outcome, error, args,
+           parents, created_by
       from gone
 ), attempted as (
     insert into task_attempt (task_id, worker_id, started_at, finished_at, attempt, outcome, error)
-    select id, $1, started_at, finished_at, attempt, outcome, error from gone
-    union all
     select id, $1, started_at, finished_at, attempt, outcome, error from kept
 ), buried as (
     insert into task_dead_letter (id, tenant, correlation, created_at, buried_at, attempts, attempts_max, crashes,
-                                  priority, queue, kind, reason, error, unique_key, traceparent, args)
+                                  priority, queue, kind, reason, error, unique_key, traceparent, args,
+                                  parents, created_by)
     select id, tenant, correlation, created_at, finished_at, attempt, attempts_max, crashes,
-           priority, queue, kind, fate, error, unique_key, traceparent, args
+           priority, queue, kind, fate, error, unique_key, traceparent, args, parents, created_by
       from gone
-     where fate <> 'DONE'
-), freed as (
-    select pg_notify('queue_ready', string_agg(task_queue.name, ',')) as done
-      from task_queue
-     where task_queue.running_max is not null
-       and (task_queue.name in (select queue from gone) or task_queue.name in (select queue from kept))
-    having count(*) > 0
+     where fate <> 'CANCELLED'
 )
 select (select count(*) from gone) + (select count(*) from kept) as settled,
-       (select count(*) from kept) as kept,
-       (select count(*) from freed where done is not null) as freed";
+       (select task_follow(array_agg(id), false)::text from gone where followed having count(*) > 0) as followed,
+       (select pg_notify('queue_ready', string_agg(task_queue.name, ','))::text
+          from task_queue
+         where task_queue.limited and task_queue.name in (select queue from gone)
+            or task_queue.name in (select queue from kept where task_queue.limited or state = 'READY')
+        having count(*) > 0) as freed";
 
 /// Writes verdicts as they come until the senders are gone, as many at a time as have gathered.
 pub(crate) async fn run(worker: Arc<Worker>, mut verdicts: Receiver<Verdict>) {
     let mut batch = Vec::with_capacity(worker.settings.settle_batch);
     while verdicts.recv_many(&mut batch, worker.settings.settle_batch).await > 0 {
+        // Rows are locked in the order of the arrays, here and when leases are renewed.
         batch.sort_unstable_by_key(|verdict: &Verdict| verdict.id);
-        write(&worker, &batch).await;
-        batch.clear();
+        let (mut done, mut others) = (Vec::new(), Vec::new());
+        for verdict in batch.drain(..) {
+            if verdict.fate == Fate::Done { done.push(verdict) } else { others.push(verdict) }
+        }
+        write(&worker, &done).await;
+        write(&worker, &others).await;
     }
 }
 
 /// Writes a batch; while PostgreSQL is away it waits, and the bounded channel holds the rest back.
 async fn write(worker: &Worker, batch: &[Verdict]) {
+    if batch.is_empty() {
+        return;
+    }
     let mut pacing = Pacing::new(&worker.settings);
     loop {
         let error = match settle(worker, batch).await {
@@ -115,7 +165,40 @@ async fn write_singly(worker: &Worker, batch: &[Verdict], error: Error) {
     }
 }
 
-async fn settle(worker: &Worker, batch: &[Verdict]) -> Result<(), Error> {
+/// Writes verdicts that are all successes, or all something else.
+pub(crate) async fn settle(worker: &Worker, batch: &[Verdict]) -> Result<(), Error> {
+    let succeeded = batch.first().is_some_and(|verdict| verdict.fate == Fate::Done);
+    let rows = if succeeded { succeed(worker, batch).await? } else { end(worker, batch).await? };
+    let settled: i64 = rows.first().map_or(Ok(0), |row| row.try_get("settled"))?;
+    let late =
+        u64::try_from(batch.len()).unwrap_or(u64::MAX).saturating_sub(u64::try_from(settled).unwrap_or(0));
+    if late > 0 {
+        telemetry::settled_late(late);
+        tracing::warn!(tasks = late, "tasks ended after their lease was lost; they may run again");
+    }
+    if !succeeded {
+        worker.delayed.notify_one();
+        worker.ready.notify_one();
+    }
+    Ok(())
+}
+
+async fn succeed(worker: &Worker, batch: &[Verdict]) -> Result<Vec<tokio_postgres::Row>, Error> {
+    let ids: Vec<Uuid> = batch.iter().map(|verdict| verdict.id).collect();
+    let attempts: Vec<i32> = batch.iter().map(|verdict| verdict.attempt).collect();
+    if !worker.settings.history {
+        return worker.query(VANISHED, &[&worker.id, &ids, &attempts]).await;
+    }
+    let started: Vec<Timestamp> = batch.iter().map(|verdict| verdict.started_at).collect();
+    let finished: Vec<Timestamp> = batch.iter().map(|verdict| verdict.finished_at).collect();
+    let results: Vec<Option<&Value>> =
+        batch.iter().map(|verdict| verdict.result.as_ref().map(|(value, _)| value)).collect();
+    let kept: Vec<Option<i64>> =
+        batch.iter().map(|verdict| verdict.result.as_ref().map(|(_, kept)| millis(*kept))).collect();
+    worker.query(SUCCEEDED, &[&worker.id, &ids, &attempts, &started, &finished, &results, &kept]).await
+}
+
+async fn end(worker: &Worker, batch: &[Verdict]) -> Result<Vec<tokio_postgres::Row>, Error> {
     let ids: Vec<_> = batch.iter().map(|verdict| verdict.id).collect();
     let attempts: Vec<_> = batch.iter().map(|verdict| verdict.attempt).collect();
     let outcomes: Vec<_> = batch.iter().map(|verdict| verdict.outcome.as_str()).collect();
@@ -124,26 +207,10 @@ async fn settle(worker: &Worker, batch: &[Verdict]) -> Result<(), Error> {
     let finished: Vec<_> = batch.iter().map(|verdict| verdict.finished_at).collect();
     let pauses: Vec<_> = batch.iter().map(|verdict| millis(verdict.fate.pause())).collect();
     let errors: Vec<_> = batch.iter().map(|verdict| verdict.error.as_deref()).collect();
-    let rows = worker
+    worker
         .query(
-            SETTLE,
+            ENDED,
             &[&worker.id, &ids, &attempts, &outcomes, &fates, &started, &finished, &pauses, &errors],
         )
-        .await?;
-    let Some(row) = rows.first() else { return Ok(()) };
-    let (settled, kept, freed): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let late =
-        u64::try_from(batch.len()).unwrap_or(u64::MAX).saturating_sub(u64::try_from(settled).unwrap_or(0));
-    if late > 0 {
-        telemetry::settled_late(late);
-        tracing::warn!(tasks = late, "tasks ended after their lease was lost; they may run again");
-    }
-    if kept > 0 {
-        worker.delayed.notify_one();
-        worker.ready.notify_one();
-    }
-    if freed > 0 {
-        worker.ready.notify_one();
-    }
-    Ok(())
+        .await
 }

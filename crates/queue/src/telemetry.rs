@@ -1,11 +1,12 @@
 //! Names of metrics, and the one log line of every attempt.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use tracing::{Level, Span, info_span};
 
-use crate::attempt::{Fate, Verdict};
+use crate::attempt::{Fate, Outcome, Verdict};
 use crate::claim::Claimed;
 use crate::stats::{QueueStats, Stats};
 
@@ -34,27 +35,56 @@ pub(crate) fn describe() {
     );
 }
 
+/// The metrics of one kind, looked up once.
+#[derive(Clone, Default)]
+pub(crate) struct KindMetrics(OnceLock<Handles>);
+
+#[derive(Clone)]
+struct Handles {
+    succeeded: Counter,
+    seconds: Histogram,
+    wait: Histogram,
+}
+
+impl KindMetrics {
+    /// Looked up at the first attempt: by then the process has a recorder.
+    fn of(&self, kind: &str) -> &Handles {
+        self.0.get_or_init(|| Handles {
+            succeeded: counter!(TASKS, "kind" => kind.to_owned(), "outcome" => Outcome::Succeeded.as_str()),
+            seconds: histogram!(SECONDS, "kind" => kind.to_owned()),
+            wait: histogram!(WAIT, "kind" => kind.to_owned()),
+        })
+    }
+}
+
 /// The span around a handler.
 pub(crate) fn span(task: &Claimed) -> Span {
     let correlation = task.correlation.map(tracing::field::display);
     info_span!(
         "task",
         task.id = %task.id,
-        task.kind = task.kind,
+        task.kind = task.kind.name,
         task.attempt = task.attempt,
         correlation_id = correlation,
         traceparent = task.traceparent,
     )
 }
 
-pub(crate) fn waited(kind: &str, wait: Duration) {
-    histogram!(WAIT, "kind" => kind.to_owned()).record(wait.as_secs_f64());
+pub(crate) fn waited(task: &Claimed) {
+    let kind = &task.kind;
+    kind.metrics.of(&kind.name).wait.record(task.moment.since(task.run_at).as_secs_f64());
 }
 
 /// Counts an attempt and writes its canonical line: ERROR when a person must look at a dead letter.
 pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration) {
-    counter!(TASKS, "kind" => task.kind.clone(), "outcome" => verdict.outcome.as_str()).increment(1);
-    histogram!(SECONDS, "kind" => task.kind.clone()).record(elapsed.as_secs_f64());
+    let kind = &task.kind;
+    let handles = kind.metrics.of(&kind.name);
+    match verdict.outcome {
+        Outcome::Succeeded => handles.succeeded.increment(1),
+        other => counter!(TASKS, "kind" => kind.name.clone(), "outcome" => other.as_str()).increment(1),
+    }
+    handles.seconds.record(elapsed.as_secs_f64());
+    let trace_id = task.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
     // The level of an event is fixed at compile time.
     macro_rules! line {
         ($level:expr, $message:expr) => {
@@ -62,14 +92,15 @@ pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration
                 target: "task",
                 $level,
                 task.id = %task.id,
-                task.kind = task.kind,
-                task.queue = task.queue,
+                task.kind = kind.name,
+                task.queue = %task.queue,
                 task.attempt = task.attempt,
                 outcome = verdict.outcome.as_str(),
                 fate = verdict.fate.as_str(),
                 error.chain = verdict.error.as_deref(),
                 elapsed_ms = elapsed.as_secs_f64() * 1000.0,
                 correlation_id = task.correlation.map(tracing::field::display),
+                trace_id,
                 "{}",
                 $message
             )
@@ -78,6 +109,7 @@ pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration
     match verdict.fate {
         Fate::Done => line!(Level::INFO, "task done"),
         Fate::Snooze(_) => line!(Level::INFO, "task snoozed"),
+        Fate::Cancelled => line!(Level::INFO, "task cancelled"),
         Fate::Retry(_) => line!(Level::WARN, "task failed and will be tried again"),
         Fate::Exhausted | Fate::Permanent => line!(Level::ERROR, "task failed and was given up"),
     }
@@ -112,8 +144,8 @@ fn publish_queue(queue: &QueueStats) {
         ("RUNNING", queue.running),
     ];
     for (state, count) in states {
-        gauge!(DEPTH, "queue" => queue.name.clone(), "state" => state).set(count as f64);
+        gauge!(DEPTH, "queue" => queue.name.clone(), "state" => state).set(count.number as f64);
     }
     gauge!(OLDEST_AGE, "queue" => queue.name.clone()).set(queue.oldest_age_seconds);
-    gauge!(DEAD_LETTERS, "queue" => queue.name.clone()).set(queue.dead_letters as f64);
+    gauge!(DEAD_LETTERS, "queue" => queue.name.clone()).set(queue.dead_letters.number as f64);
 }

@@ -8,20 +8,34 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::chain;
-use crate::schedule::Clockwork;
+use crate::schedule::{Clockwork, Due, Patience};
 use crate::worker::{Pacing, Worker, pause};
-use crate::{Error, enqueue};
+use crate::{Error, NewTask, enqueue};
 
 const LAST: &str = "-- queue::tick::last
-select name, last_tick, clock_timestamp() as now
+select name, last_tick, next_tick, paused, clock_timestamp() as now
   from task_schedule
  where name = any($1::text[])";
 
-// Whoever moves `last_tick` forward enqueues the tick in the same transaction; the others find it moved.
+// Whoever moves `last_tick` forward enqueues the ticks in the same transaction; the others find it moved.
 const ADVANCE: &str = "-- queue::tick::advance
 update task_schedule
    set last_tick = $2, next_tick = $3
- where name = $1 and last_tick < $2";
+ where name = $1 and last_tick < $2 and not paused";
+
+// For those who look at it: registration and ticks write it too, and clocks jump.
+const FORESEE: &str = "-- queue::tick::foresee
+update task_schedule
+   set next_tick = $2
+ where name = $1 and next_tick is distinct from $2";
+
+/// What the table knows of a schedule.
+struct Known {
+    last: Timestamp,
+    next: Option<Timestamp>,
+    paused: bool,
+    now: Timestamp,
+}
 
 /// Watches the schedules by the database's clock.
 pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
@@ -46,46 +60,76 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
 
 /// Enqueues what is due and answers how long it is until the next tick of any schedule.
 async fn look(worker: &Worker) -> Result<Duration, Error> {
-    let names: Vec<&str> =
-        worker.schedules.iter().map(|clockwork| clockwork.schedule.name.as_str()).collect();
-    let mut last: HashMap<String, (Timestamp, Timestamp)> = HashMap::new();
-    for row in worker.query(LAST, &[&names]).await? {
-        last.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
-    }
+    let known = read(worker).await?;
     let (mut wait, mut failure) = (Duration::MAX, None);
     for clockwork in &worker.schedules {
-        let Some((last, now)) = last.get(&clockwork.schedule.name) else { continue };
-        let next = clockwork.next(*now);
-        if let Some(tick) = clockwork.due(*last, *now) {
-            // One that cannot be fired does not keep the others waiting.
-            if let Err(error) = worker.in_time(fire(worker, clockwork, tick, next)).await {
-                tracing::warn!(
-                    schedule.name = clockwork.schedule.name,
-                    error.chain = chain(&error),
-                    "a schedule did not tick"
-                );
-                failure = Some(error);
-            }
+        let Some(known) = known.get(&clockwork.schedule.name) else { continue };
+        let next = clockwork.next(known.now);
+        // One that cannot be fired does not keep the others waiting.
+        if let Err(error) = advance(worker, clockwork, known, next).await {
+            tracing::warn!(
+                schedule.name = clockwork.schedule.name,
+                error.chain = chain(&error),
+                "a schedule did not tick"
+            );
+            failure = Some(error);
         }
         if let Some(next) = next {
-            wait = wait.min(Duration::try_from(next.duration_since(*now)).unwrap_or(Duration::ZERO));
+            wait = wait.min(Duration::try_from(next.duration_since(known.now)).unwrap_or(Duration::ZERO));
         }
     }
     failure.map_or(Ok(wait), Err)
 }
 
+async fn read(worker: &Worker) -> Result<HashMap<String, Known>, Error> {
+    let names: Vec<&str> =
+        worker.schedules.iter().map(|clockwork| clockwork.schedule.name.as_str()).collect();
+    let mut known = HashMap::with_capacity(names.len());
+    for row in worker.query(LAST, &[&names]).await? {
+        let schedule = Known {
+            last: row.try_get("last_tick")?,
+            next: row.try_get("next_tick")?,
+            paused: row.try_get("paused")?,
+            now: row.try_get("now")?,
+        };
+        known.insert(row.try_get("name")?, schedule);
+    }
+    Ok(known)
+}
+
+async fn advance(
+    worker: &Worker,
+    clockwork: &Clockwork,
+    known: &Known,
+    next: Option<Timestamp>,
+) -> Result<(), Error> {
+    let patience = Patience {
+        late_max: Duration::from_millis(worker.settings.schedule_interval_ms),
+        ticks_max: worker.settings.catch_up_max,
+    };
+    let due = clockwork.due(known.last, known.now, patience).filter(|_| !known.paused);
+    match due {
+        Some(due) => worker.in_time(fire(worker, clockwork, due, next)).await,
+        None if known.next != next => {
+            worker.query(FORESEE, &[&clockwork.schedule.name, &next]).await.map(drop)
+        }
+        None => Ok(()),
+    }
+}
+
 async fn fire(
     worker: &Worker,
     clockwork: &Clockwork,
-    tick: Timestamp,
+    due: Due,
     next: Option<Timestamp>,
 ) -> Result<(), Error> {
     let name = &clockwork.schedule.name;
     let mut client = worker.pool.get().await?;
     let transaction = client.transaction().await?;
-    if transaction.execute(ADVANCE, &[name, &tick, &next]).await? == 1 {
-        enqueue(&*transaction, &[clockwork.task_at(tick)]).await?;
-        tracing::info!(schedule.name = name, %tick, "a schedule ticked");
+    if transaction.execute(ADVANCE, &[name, &due.latest, &next]).await? == 1 {
+        let tasks: Vec<NewTask> = due.ticks.iter().map(|tick| clockwork.task_at(*tick)).collect();
+        enqueue(&*transaction, &tasks).await?;
+        tracing::info!(schedule.name = name, tick = %due.latest, tasks = tasks.len(), "a schedule ticked");
     }
     transaction.commit().await?;
     worker.ready.notify_one();

@@ -1,18 +1,20 @@
 //! What all parts of a running engine share.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 use uuid::Uuid;
 
+use crate::progress::Board;
 use crate::schedule::Clockwork;
 use crate::{EngineSettings, Error, Kind};
 
@@ -21,17 +23,51 @@ pub(crate) struct Worker {
     pub(crate) id: Uuid,
     pub(crate) pool: Pool,
     pub(crate) settings: EngineSettings,
-    pub(crate) kinds: HashMap<String, Kind>,
+    pub(crate) kinds: HashMap<String, Arc<Kind>>,
+    /// Of every kind, as claims ask for them.
+    pub(crate) kind_names: Vec<String>,
+    /// The queues served, each name once.
+    pub(crate) queues: HashMap<String, Arc<str>>,
     pub(crate) schedules: Vec<Clockwork>,
     /// There may be ready tasks.
     pub(crate) ready: Notify,
     /// There may be a delayed task that is due sooner than expected.
     pub(crate) delayed: Notify,
+    /// The limits of queues have changed.
+    pub(crate) limits: Notify,
     pub(crate) load: Load,
+    /// What handlers said of their progress.
+    pub(crate) progress: Arc<Board>,
+    /// Makes a task's span continue the trace of who enqueued it.
+    pub(crate) adopt: Adopt,
+    /// Tasks that somebody cancelled while they ran, here or elsewhere.
+    pub(crate) cancels: mpsc::Sender<Uuid>,
+    /// Somebody asked this worker to claim no more.
+    pub(crate) draining: AtomicBool,
     /// The tables know this engine.
     pub(crate) begun: AtomicBool,
+    limited: RwLock<HashSet<String>>,
+    /// Until when leases may run out of which this worker never heard.
+    doubtful_until: RwLock<Option<Instant>>,
     end: OnceLock<Instant>,
 }
+
+/// Each statement of the engine is written for one plan: walk an index in order, from row to row. The planner would leave
+/// it for reading and sorting the whole table, because the table is never as it was when it was analysed.
+const PLANNING: &str = "-- queue::worker::planning
+set plan_cache_mode = force_generic_plan;
+set enable_seqscan = off;
+set enable_bitmapscan = off;
+set enable_sort = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+set jit = off";
+
+/// Is given the span of a task and the trace context it was enqueued with, before the span is entered.
+pub type Adopt = fn(&Span, &str);
+
+/// Cancellations heard of and not yet looked at; more of them are seen when the leases are renewed.
+const CANCELS_WAITING_MAX: usize = 1_000;
 
 /// How much the process holds; written by the driver, reported with the heartbeat.
 #[derive(Default)]
@@ -56,21 +92,35 @@ impl Worker {
         id: Uuid,
         pool: Pool,
         settings: EngineSettings,
-        kinds: HashMap<String, Kind>,
+        kinds: Vec<Kind>,
         schedules: Vec<Clockwork>,
-    ) -> Self {
-        Self {
+        adopt: Adopt,
+    ) -> (Self, mpsc::Receiver<Uuid>) {
+        let (cancels, cancelled) = mpsc::channel(CANCELS_WAITING_MAX);
+        let kinds: HashMap<_, _> = kinds.into_iter().map(|kind| (kind.name.clone(), Arc::new(kind))).collect();
+        let queues = settings.queues.keys().map(|queue| (queue.clone(), Arc::from(queue.as_str())));
+        let worker = Self {
             id,
             pool,
-            settings,
+            queues: queues.collect(),
+            kind_names: kinds.keys().cloned().collect(),
             kinds,
+            settings,
             schedules,
             ready: Notify::new(),
             delayed: Notify::new(),
+            limits: Notify::new(),
             load: Load::default(),
+            progress: Arc::default(),
+            adopt,
+            cancels,
+            draining: AtomicBool::new(false),
             begun: AtomicBool::new(false),
+            limited: RwLock::default(),
+            doubtful_until: RwLock::default(),
             end: OnceLock::new(),
-        }
+        };
+        (worker, cancelled)
     }
 
     /// When the last words to PostgreSQL must have been said, counted from the first call: the beginning of the drain.
@@ -83,8 +133,29 @@ impl Worker {
         self.settings.queues.keys().map(String::as_str).collect()
     }
 
-    pub(crate) fn kind_names(&self) -> Vec<&str> {
-        self.kinds.keys().map(String::as_str).collect()
+    /// Whether a queue had limits when they were read last; claims that do not know of one take nothing.
+    pub(crate) fn is_limited(&self, queue: &str) -> bool {
+        self.limited.read().unwrap_or_else(PoisonError::into_inner).contains(queue)
+    }
+
+    /// Notes that a claim brought no answer: it may have taken tasks that nobody runs.
+    pub(crate) fn doubt(&self) {
+        let until = Instant::now() + self.settings.lease() + self.settings.heartbeat() * 3;
+        *self.doubtful_until.write().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let until = *self.doubtful_until.read().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Says whether that is news.
+    pub(crate) fn set_limited(&self, queues: Vec<String>) -> bool {
+        let queues: HashSet<String> = queues.into_iter().collect();
+        let mut known = self.limited.write().unwrap_or_else(PoisonError::into_inner);
+        let news = *known != queues;
+        *known = queues;
+        news
     }
 
     /// Runs one statement as a transaction of its own.
@@ -96,14 +167,26 @@ impl Worker {
                 client.query(&statement, params).await.map_err(Error::from)
             })
             .await;
-        if answer.as_ref().is_err_and(breaks_connection) {
-            drop(Object::take(client));
-        }
+        Self::keep_or_drop(client, &answer);
         answer
     }
 
+    /// Gives a connection back, unless what happened on it says that it cannot serve again.
+    pub(crate) fn keep_or_drop<T>(client: Object, answer: &Result<T, Error>) {
+        if answer.as_ref().is_err_and(breaks_connection) {
+            drop(Object::take(client));
+        }
+    }
+
     pub(crate) async fn client(&self) -> Result<Object, Error> {
-        self.in_time(async { self.pool.get().await.map_err(Error::from) }).await
+        self.in_time(async {
+            let client = self.pool.get().await?;
+            if client.statement_cache.size() == 0 {
+                client.batch_execute(PLANNING).await?;
+            }
+            Ok(client)
+        })
+        .await
     }
 
     /// Ends what PostgreSQL does not answer: a server that hangs says nothing at all.

@@ -2,12 +2,20 @@
 #![cfg(test)]
 
 mod backlog;
+mod browsing;
+mod cancelling;
+mod completing;
 mod draining;
 mod enqueuing;
+mod example;
 mod failing;
+mod keys;
 mod leases;
+mod limits;
+mod results;
 mod running;
 mod schedules;
 mod steering;
 mod support;
 mod waking;
+mod workflows;

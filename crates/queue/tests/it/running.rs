@@ -57,7 +57,7 @@ async fn a_delayed_task_runs_when_it_is_due_and_not_before() {
     queue.until_done(3).await;
     assert_eq!(seen.all(), ["at once", "sooner", "later"]);
     let early =
-        "select count(*) from task_attempt join task_history on id = task_id where started_at < run_at";
+        "select count(*) from task_attempts join task_history on id = task_id where task_attempts.started_at < run_at";
     assert_eq!(queue.number(early).await, 0);
     running.stop().await;
 }
@@ -90,7 +90,7 @@ async fn eight_engines_run_no_task_twice() {
     assert_eq!(ids.len(), 400);
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 400);
     assert_eq!(queue.number("select count(*) from task").await, 0, "finished tasks leave the table");
-    assert_eq!(queue.number("select count(*) from task_attempt").await, 400);
+    assert_eq!(queue.number("select count(*) from task_attempts").await, 400);
     for engine in engines {
         engine.stop().await;
     }
@@ -115,7 +115,7 @@ async fn a_process_runs_no_more_of_a_queue_than_it_may() {
     let running = Running::start(queue.engine(limits).kind(kind));
     let tasks: Vec<NewTask> = (0..20).map(|number| NewTask::new("a", &number).queue("email")).collect();
     queue.enqueue(&tasks).await;
-    queue.until("select count(*) from task where state = 'RUNNING'", 20).await;
+    queue.until("select count(*) from task where state = 'RUNNING'", 6).await;
     gate.add_permits(20);
     queue.until_done(20).await;
     assert_eq!(most.load(Ordering::SeqCst), 3);
@@ -148,7 +148,10 @@ async fn a_queue_runs_no_more_over_all_than_its_row_says() {
 #[tokio::test]
 async fn a_kind_nobody_knows_waits_and_is_counted() {
     let queue = Queue::create().await;
-    queue.enqueue(&[NewTask::new("unheard-of", &()), NewTask::new("a", &())]).await;
+    // Enqueued by a release that nobody runs any more.
+    let orphan = "insert into task (id, queue, kind) values (gen_random_uuid(), 'default', 'unheard-of')";
+    queue.admin.execute(orphan, &[]).await.unwrap();
+    queue.enqueue_one(NewTask::new("a", &())).await;
     let running =
         Running::start(queue.engine(settings()).kind(Kind::new("a", "default", |_| async { Ok(()) })));
     queue.until_done(1).await;

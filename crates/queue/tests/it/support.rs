@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use local::postgres::{Cluster, Programs, SUPERUSER};
-use queue::{Builder, Engine, EngineSettings, NewTask};
+use queue::{Builder, Engine, EngineSettings, Enqueued, Kind, NewTask};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -43,10 +43,11 @@ impl Queue {
     pub(crate) async fn create() -> Self {
         let port = *PORT.get_or_init(cluster).await;
         let mut connections = JoinSet::new();
-        let name = format!("queue_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let server = connect(&config(port, "postgres", SUPERUSER), &mut connections).await;
-        server.batch_execute(&format!("create database {name} template {}", template())).await.unwrap();
+        let name = create_database(port, &template()).await;
         let admin = connect(&config(port, &name, SUPERUSER), &mut connections).await;
+        // What may be enqueued before an engine starts.
+        let idle = |name| Kind::new(name, "default", |_| async { Ok(()) });
+        queue::declare(&admin, &[idle("a"), idle("b")]).await.unwrap();
         let config = config(port, &name, "youtility_worker");
         Self { admin, pool: pool(&config), config, connections }
     }
@@ -63,12 +64,12 @@ impl Queue {
         Engine::builder(self.pool.clone(), settings).listen(self.config.clone(), NoTls)
     }
 
-    pub(crate) async fn enqueue(&self, tasks: &[NewTask]) -> Vec<Option<Uuid>> {
+    pub(crate) async fn enqueue(&self, tasks: &[NewTask]) -> Vec<Enqueued> {
         queue::enqueue(&self.admin, tasks).await.unwrap()
     }
 
     pub(crate) async fn enqueue_one(&self, task: NewTask) -> Uuid {
-        self.enqueue(&[task]).await.remove(0).expect("the key is free")
+        self.enqueue(&[task]).await.remove(0).new_id().expect("the key is free")
     }
 
     /// The one number a statement answers with.
@@ -88,6 +89,13 @@ impl Queue {
             if number == wanted { Ok(()) } else { Err(number.to_string()) }
         })
         .await;
+    }
+
+    /// Waits until some statement waits for a lock.
+    pub(crate) async fn until_blocked(&self) {
+        let sql = "select count(*) from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'";
+        self.until(sql, 1).await;
     }
 
     pub(crate) async fn until_done(&self, tasks: i64) {
@@ -113,6 +121,21 @@ impl Running {
         self.stop.cancel();
         self.work.join_next().await.unwrap().unwrap().unwrap();
     }
+}
+
+/// A database without any table, as its owner.
+pub(crate) async fn empty_database() -> Config {
+    let port = *PORT.get_or_init(cluster).await;
+    let name = create_database(port, "template1").await;
+    config(port, &name, SUPERUSER)
+}
+
+async fn create_database(port: u16, template: &str) -> String {
+    let mut connections = JoinSet::new();
+    let name = format!("queue_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let server = connect(&config(port, "postgres", SUPERUSER), &mut connections).await;
+    server.batch_execute(&format!("create database {name} template {template}")).await.unwrap();
+    name
 }
 
 /// Settings under which only notifications wake, and everything else is quick.

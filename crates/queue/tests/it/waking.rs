@@ -7,7 +7,7 @@ use queue::{Engine, EngineSettings, Kind, NewTask};
 use crate::support::{Queue, Running, settings};
 
 const LISTENING: &str = "select count(*) from pg_stat_activity
-                          where datname = current_database() and query = 'listen queue_ready'";
+                          where datname = current_database() and query like 'listen queue_ready%'";
 
 fn kind() -> Kind {
     Kind::new("a", "default", |_| async { Ok(()) })
@@ -38,7 +38,7 @@ async fn a_lost_listening_connection_is_opened_again() {
     let running = Running::start(queue.engine(settings()).kind(kind()));
     idle(&queue).await;
     let listener = "select pid::int8 from pg_stat_activity
-                     where datname = current_database() and query = 'listen queue_ready'";
+                     where datname = current_database() and query like 'listen queue_ready%'";
     let lost = queue.number(listener).await;
     queue.admin.query("select pg_terminate_backend($1::int8::int4)", &[&lost]).await.unwrap();
     // Enqueued while nobody listens: the new connection looks at once.

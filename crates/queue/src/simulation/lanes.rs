@@ -1,0 +1,275 @@
+//! A lane without a database: whatever claims answer, it keeps its counts, and does not rest while there is work.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::EngineSettings;
+use crate::claim::tests::claimed;
+use crate::claim::{AtHead, Claimed, Onward, Place};
+use crate::lane::{Called, Lane, Want};
+
+const INTERVAL: Duration = Duration::from_mins(1);
+/// What a claim costs at most for the interval to count.
+const COST: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone)]
+enum Event {
+    /// Tasks of a tenant become ready, and the lane is woken.
+    Arrive {
+        tenant: u8,
+        priority: i16,
+        count: u8,
+    },
+    Claim,
+    /// Tasks become ready while a claim is under way.
+    ClaimWhile {
+        tenant: u8,
+        count: u8,
+    },
+    Start,
+    Finish,
+    /// The lease of the first waiting task is lost; it is ready again, as another's.
+    Lose,
+    Pass,
+}
+
+/// One queue's ready tasks, claimed from as the statements do.
+struct Table {
+    lane: Lane,
+    ready: BTreeMap<Uuid, BTreeSet<Place>>,
+    started: Vec<(Uuid, Place)>,
+    arrived: i64,
+    tenants_per_claim: usize,
+    most: (usize, usize),
+    /// The head was asked less than an interval ago.
+    fresh: bool,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0..5_u8, -1..2_i16, 1..9_u8)
+            .prop_map(|(tenant, priority, count)| Event::Arrive { tenant, priority, count }),
+        8 => Just(Event::Claim),
+        2 => (0..5_u8, 1..4_u8).prop_map(|(tenant, count)| Event::ClaimWhile { tenant, count }),
+        8 => Just(Event::Start),
+        8 => Just(Event::Finish),
+        1 => Just(Event::Lose),
+        1 => Just(Event::Pass),
+    ]
+}
+
+impl Table {
+    fn new(concurrency: usize, buffer: usize, tenants_per_claim: usize) -> Self {
+        let head_interval_ms = INTERVAL.as_millis().try_into().unwrap();
+        let settings = EngineSettings {
+            buffer,
+            tenants_per_claim,
+            head_interval_ms,
+            batch: 10,
+            ..EngineSettings::default()
+        };
+        Self {
+            lane: Lane::new(Arc::from("default"), concurrency, &settings),
+            ready: BTreeMap::new(),
+            started: Vec::new(),
+            arrived: 0,
+            tenants_per_claim,
+            most: (concurrency, buffer),
+            fresh: false,
+        }
+    }
+
+    fn arrive(&mut self, tenant: u8, priority: i16, count: u8) {
+        for _ in 0..count {
+            self.arrived += 1;
+            let id = Uuid::from_u128(self.arrived.unsigned_abs().into());
+            let run_at = Timestamp::from_second(self.arrived).unwrap();
+            let tenant = Uuid::from_u128(tenant.into());
+            self.ready.entry(tenant).or_default().insert((priority, run_at, id));
+        }
+    }
+
+    fn take(&mut self, tenant: Uuid, places: &[Place]) -> Vec<Claimed> {
+        let own = self.ready.get_mut(&tenant).expect("only what is ready is taken");
+        let claim = |place: &Place| {
+            assert!(own.remove(place));
+            let (priority, run_at, id) = *place;
+            Claimed { id, priority, run_at, tenant: (!tenant.is_nil()).then_some(tenant), ..claimed() }
+        };
+        let taken = places.iter().map(claim).collect();
+        self.ready.retain(|_, own| !own.is_empty());
+        taken
+    }
+
+    fn at_head(&mut self, asked: &AtHead) -> Vec<Claimed> {
+        let most = asked.free.min(self.tenants_per_claim);
+        let visited: Vec<Uuid> =
+            self.ready.range(asked.first..).take(most).map(|(tenant, _)| *tenant).collect();
+        let share = asked.free.checked_div(visited.len()).unwrap_or(0);
+        let mut taken = Vec::new();
+        for tenant in visited {
+            let places: Vec<Place> = self.ready[&tenant].iter().take(share).copied().collect();
+            taken.extend(self.take(tenant, &places));
+        }
+        taken
+    }
+
+    fn onward(&mut self, asked: &[Onward]) -> Vec<Claimed> {
+        let mut taken = Vec::new();
+        for one in asked {
+            let Some(own) = self.ready.get(&one.tenant) else { continue };
+            let further = own.iter().filter(|place| **place > one.behind);
+            let places: Vec<Place> = further.take(one.free).copied().collect();
+            taken.extend(self.take(one.tenant, &places));
+        }
+        taken
+    }
+
+    /// Claims what the lane asks for; `meanwhile` becomes ready before the lane hears the answer.
+    fn claim(&mut self, meanwhile: Option<(u8, u8)>) {
+        let want = self.lane.want(Instant::now());
+        let called = if meanwhile.is_some() { Called::Yes } else { Called::No };
+        let taken = match &want {
+            Want::Nothing => Vec::new(),
+            Want::AtHead(asked) => self.at_head(asked),
+            Want::Onward(asked) => self.onward(asked),
+        };
+        if let Some((tenant, count)) = meanwhile {
+            self.arrive(tenant, 0, count);
+            self.lane.wake();
+        }
+        match &want {
+            Want::Nothing => return,
+            Want::AtHead(asked) => {
+                self.lane.took_at_head(asked, &taken, COST, called);
+                self.fresh = true;
+            }
+            Want::Onward(asked) => {
+                assert!(self.fresh, "the head was to be asked after its interval");
+                self.lane.took_onward(asked, &taken);
+            }
+        }
+        self.lane.push_all(taken);
+    }
+
+    fn start(&mut self) {
+        if let Some(task) = self.lane.start_next() {
+            self.started.push((task.share_of(), task.place()));
+        }
+    }
+
+    fn lose(&mut self) {
+        let waiting: Vec<Claimed> = self.lane.empty().collect();
+        let lost: HashSet<_> = waiting.iter().take(1).map(Claimed::key).collect();
+        let places: Vec<_> = waiting.iter().take(1).map(|task| (task.share_of(), task.place())).collect();
+        let count = waiting.len();
+        self.lane.push_all(waiting);
+        assert_eq!(self.lane.remove_all(&lost).len(), lost.len());
+        assert_eq!(self.lane.waiting(), count - lost.len());
+        for (tenant, place) in places {
+            self.ready.entry(tenant).or_default().insert(place);
+            self.lane.wake();
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        match event {
+            Event::Arrive { tenant, priority, count } => {
+                self.arrive(*tenant, *priority, *count);
+                self.lane.wake();
+            }
+            Event::Claim => self.claim(None),
+            Event::ClaimWhile { tenant, count } => self.claim(Some((*tenant, *count))),
+            Event::Start => self.start(),
+            Event::Finish => {
+                if self.lane.running() > 0 {
+                    self.lane.finish();
+                }
+            }
+            Event::Lose => self.lose(),
+            Event::Pass => {
+                self.lane.pass(INTERVAL);
+                self.fresh = false;
+            }
+        }
+        self.check();
+    }
+
+    fn check(&mut self) {
+        let (concurrency, buffer) = self.most;
+        assert!(self.lane.running() <= concurrency, "{} run", self.lane.running());
+        assert!(self.lane.running() + self.lane.waiting() <= concurrency + buffer);
+        if !self.ready.is_empty() && self.lane.free() > 0 {
+            assert_ne!(self.lane.want(Instant::now()), Want::Nothing, "rests beside {:?}", self.ready);
+        }
+    }
+
+    /// Works until nothing is left; answers how many claims that took.
+    fn drain(&mut self) -> usize {
+        for claims in 0.. {
+            while self.lane.running() > 0 {
+                self.lane.finish();
+            }
+            while self.lane.waiting() > 0 {
+                self.start();
+                if self.lane.running() > 0 {
+                    self.lane.finish();
+                }
+            }
+            if self.ready.is_empty() {
+                return claims;
+            }
+            self.claim(None);
+            self.check();
+            assert!(claims < 2_000, "nothing is claimed of {:?}", self.ready);
+        }
+        0
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_lane_keeps_its_counts_and_never_rests_beside_work(
+        events in vec(event(), 0..200),
+        concurrency in 1..5_usize,
+        buffer in 0..6_usize,
+        tenants_per_claim in 1..4_usize,
+    ) {
+        let mut table = Table::new(concurrency, buffer, tenants_per_claim);
+        for event in &events {
+            table.happen(event);
+        }
+        table.drain();
+        let all: HashSet<_> = table.started.iter().collect();
+        prop_assert_eq!(all.len(), table.started.len(), "started twice");
+        prop_assert_eq!(i64::try_from(all.len()).unwrap(), table.arrived, "lost");
+    }
+
+    /// With all of them there from the beginning, nothing comes in between.
+    #[test]
+    fn tasks_of_a_tenant_start_in_order(
+        tasks in vec((0..4_u8, -2..3_i16), 1..80),
+        concurrency in 1..5_usize,
+        buffer in 0..6_usize,
+        tenants_per_claim in 1..4_usize,
+    ) {
+        let mut table = Table::new(concurrency, buffer, tenants_per_claim);
+        for (tenant, priority) in &tasks {
+            table.arrive(*tenant, *priority, 1);
+        }
+        table.fresh = true;
+        table.drain();
+        prop_assert_eq!(table.started.len(), tasks.len());
+        for tenant in 0..4 {
+            let own = table.started.iter().filter(|(of, _)| *of == Uuid::from_u128(tenant));
+            prop_assert!(own.map(|(_, place)| *place).is_sorted());
+        }
+    }
+}
