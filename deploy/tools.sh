@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing for building (`build`), running (`run`) or testing (`test`) on Debian.
+# Installs what is missing for building (`build`), running (`run`), testing (`test`) or the queue benchmark (`bench`) on Debian.
 # Says what it installs; as anybody but root it says what to ask an administrator for.
 set -eu
 
@@ -23,6 +23,11 @@ if [ "$wanted" = test ]; then
     need openssl openssl
     python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
     need chromium chromium
+fi
+if [ "$wanted" = bench ]; then
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+    need redis-server redis-server
+    python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 fi
 # As a normal user PostgreSQL comes from npm when it is missing; as root from Debian.
 if [ "$wanted" = run ] && [ "$(id -u)" = 0 ]; then

@@ -68,7 +68,7 @@ pub struct ReadyReport {
     pub status: Readiness,
     /// When the report was put together.
     pub timestamp: Timestamp,
-    /// The critical checks that fail, with what was seen.
+    /// The failing checks without which no page is served, with what was seen.
     pub details: BTreeMap<String, String>,
 }
 
@@ -76,7 +76,7 @@ pub struct ReadyReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Readiness {
-    /// Every critical check was asked and answers.
+    /// Every check without which no page is served was asked and answers.
     Ready,
     /// At least one does not.
     NotReady,

@@ -10,6 +10,7 @@ pub mod problem;
 pub mod schema;
 pub mod session;
 pub mod site;
+pub mod task;
 pub mod ticket;
 
 pub use identity::{Identity, IdentityRequest, IdentityResponse};

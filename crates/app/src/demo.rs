@@ -60,9 +60,9 @@ pub struct Report {
 /// Everybody who may sign in.
 pub fn logins() -> Vec<Login> {
     let of = |client: &'static DemoClient| {
-        LOGINS.iter().map(move |role| Login {
+        LOGINS.iter().zip(client.login_names).map(move |(role, person_name)| Login {
             login: format!("{}.{}", role.what, client.handle),
-            person_name: client.login_names.get(role.place).copied().unwrap_or(role.what),
+            person_name,
             client_name: client.name,
             what: role.what,
         })
@@ -99,7 +99,8 @@ pub async fn seed(store: &Store, passwords: &Passwords, anchor: Timestamp) -> Re
 fn hashes(client: &DemoClient, passwords: &Passwords) -> Result<Vec<(LoginName, String)>, Error> {
     LOGINS
         .iter()
-        .map(|role| {
+        .zip(client.login_names)
+        .map(|(role, _name)| {
             let hash = password::hash(&Parameters::default(), &passwords.people)?;
             Ok((client.login(role), hash))
         })
@@ -114,7 +115,7 @@ async fn escalate(
     anchor: Timestamp,
 ) -> Result<(), Error> {
     let actor = domain::Actor::process(foundation.client.client_id, cause);
-    while escalation::escalate(store, &actor, anchor, ESCALATION_BATCH).await?
+    while escalation::escalate(store, &actor, anchor, ESCALATION_BATCH).await?.escalated
         == usize::from(ESCALATION_BATCH)
     {}
     Ok(())

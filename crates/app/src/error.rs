@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use domain::ticket::MoveRefused;
-use domain::{Capability, Fault, FaultKind, FieldError, TicketId};
+use domain::{Capability, Fault, FaultKind, FieldError, TaskId, TicketId};
 
 use crate::password;
 
@@ -34,6 +34,27 @@ pub enum Error {
     /// What was given to choose tickets breaks rules.
     #[error("{} filters break rules", .0.len())]
     InvalidFilter(Vec<FieldError>),
+    /// What was given for a message to publish breaks rules.
+    #[error("{} fields of the message break rules", .0.len())]
+    InvalidMessage(Vec<FieldError>),
+    /// What was given to choose tasks breaks rules.
+    #[error("{} filters of tasks break rules", .0.len())]
+    InvalidTaskFilter(Vec<FieldError>),
+    /// Nothing is known of the task.
+    #[error("task {0} is not there")]
+    TaskNotFound(TaskId),
+    /// The task stands elsewhere than where somebody wanted to act on it.
+    #[error("task {0} does not stand where it was acted on")]
+    TaskMoved(TaskId),
+    /// A live task holds the unique key.
+    #[error("a live task holds the unique key")]
+    TaskKeyHeld,
+    /// There is no such queue.
+    #[error("queue {0} is not there")]
+    QueueNotFound(String),
+    /// There is no such schedule.
+    #[error("schedule {0} is not there")]
+    ScheduleNotFound(String),
     /// A login name or an address has tried often enough.
     #[error("sign-in is limited for {retry_after_seconds} s")]
     SignInLimited {
@@ -50,11 +71,17 @@ impl Fault for Error {
         match self {
             Self::Store(error) => error.kind(),
             Self::Forbidden(_) => FaultKind::Forbidden,
-            Self::TicketNotFound(_) => FaultKind::NotFound,
+            Self::TicketNotFound(_)
+            | Self::TaskNotFound(_)
+            | Self::QueueNotFound(_)
+            | Self::ScheduleNotFound(_) => FaultKind::NotFound,
             Self::TicketStale(_) => FaultKind::Stale,
-            Self::TicketExists(_) => FaultKind::Conflict,
+            Self::TicketExists(_) | Self::TaskMoved(_) | Self::TaskKeyHeld => FaultKind::Conflict,
             Self::MoveRefused(refused) => refused.kind(),
-            Self::InvalidTicket(_) | Self::InvalidFilter(_) => FaultKind::Invalid,
+            Self::InvalidTicket(_)
+            | Self::InvalidFilter(_)
+            | Self::InvalidMessage(_)
+            | Self::InvalidTaskFilter(_) => FaultKind::Invalid,
             Self::SignInLimited { .. } => FaultKind::Limited,
             Self::Password(_) => FaultKind::Internal,
         }
@@ -70,6 +97,13 @@ impl Fault for Error {
             Self::MoveRefused(refused) => refused.code(),
             Self::InvalidTicket(_) => "invalid-ticket",
             Self::InvalidFilter(_) => "invalid-ticket-filter",
+            Self::InvalidMessage(_) => "invalid-message",
+            Self::InvalidTaskFilter(_) => "invalid-task-filter",
+            Self::TaskNotFound(_) => "task-not-found",
+            Self::TaskMoved(_) => "task-moved",
+            Self::TaskKeyHeld => "task-key-held",
+            Self::QueueNotFound(_) => "queue-not-found",
+            Self::ScheduleNotFound(_) => "schedule-not-found",
             Self::SignInLimited { .. } => "sign-in-limited",
             Self::Password(_) => "password-hashing-failed",
         }
@@ -83,7 +117,17 @@ impl Fault for Error {
             Self::TicketStale(_) => "Somebody else changed the ticket. Read it again, then repeat.".into(),
             Self::TicketExists(_) => "The key of this request was used for something else.".into(),
             Self::MoveRefused(refused) => refused.public(),
-            Self::InvalidTicket(_) | Self::InvalidFilter(_) => "Correct the named fields.".into(),
+            Self::InvalidTicket(_)
+            | Self::InvalidFilter(_)
+            | Self::InvalidMessage(_)
+            | Self::InvalidTaskFilter(_) => "Correct the named fields.".into(),
+            Self::TaskNotFound(_) => "Nothing is known of this task.".into(),
+            Self::TaskMoved(_) => {
+                "The task does not stand where it stood when it was read. Read it again, then decide.".into()
+            }
+            Self::TaskKeyHeld => "A live task holds the unique key. Wait until it has ended.".into(),
+            Self::QueueNotFound(_) => "There is no such queue.".into(),
+            Self::ScheduleNotFound(_) => "There is no such schedule.".into(),
             Self::SignInLimited { .. } => "Too many attempts. Wait, then try again.".into(),
             Self::Password(_) => domain::fault::OURS.into(),
         }
@@ -92,7 +136,11 @@ impl Fault for Error {
     fn fields(&self) -> &[FieldError] {
         if let Self::Store(error) = self {
             error.fields()
-        } else if let Self::InvalidTicket(fields) | Self::InvalidFilter(fields) = self {
+        } else if let Self::InvalidTicket(fields)
+        | Self::InvalidFilter(fields)
+        | Self::InvalidMessage(fields)
+        | Self::InvalidTaskFilter(fields) = self
+        {
             fields
         } else {
             &[]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::ticket::TicketEventKind;
-use domain::{Actor, ClientId, TicketEventId, TicketId};
+use domain::{Actor, ClientId, Fault, FaultKind, TicketEventId, TicketId};
 use jiff::Timestamp;
 use store::escalation::OverdueTicket;
 use store::ticket::NewTicketEvent;
@@ -21,23 +21,73 @@ pub async fn list_client_ids(store: &Store) -> Result<Vec<ClientId>, Error> {
     Ok(ids.await?)
 }
 
-/// Escalates at most `limit` overdue tickets of the actor's client by one level each; answers how many. Fewer than
-/// `limit` means that none are left.
+/// What became of overdue tickets.
+#[derive(Debug, Default)]
+pub struct Escalation {
+    /// How many were overdue: fewer than were asked for means that none are left.
+    pub overdue: usize,
+    /// How many were escalated.
+    pub escalated: usize,
+    /// Those that could not be, each with the reason.
+    pub failed: Vec<(TicketId, Error)>,
+}
+
+/// Escalates at most `limit` overdue tickets of the actor's client by one level each.
+///
+/// All in one transaction, or each in its own when that one fails: a ticket that cannot be escalated does not keep the
+/// others from it.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn escalate(store: &Store, actor: &Actor, now: Timestamp, limit: u16) -> Result<usize, Error> {
-    let limit = i64::from(limit);
+pub async fn escalate(store: &Store, actor: &Actor, now: Timestamp, limit: u16) -> Result<Escalation, Error> {
+    let together = escalate_some(store, actor, now, i64::from(limit), None).await;
+    match together {
+        Ok((overdue, escalated)) => Ok(Escalation { overdue, escalated, failed: Vec::new() }),
+        // The database is not there, or too busy: what is asked for again one by one meets the same.
+        Err(error) if error.kind() == FaultKind::Unavailable => Err(error.into()),
+        Err(_of_one) => escalate_one_by_one(store, actor, now, i64::from(limit)).await,
+    }
+}
+
+async fn escalate_one_by_one(
+    store: &Store,
+    actor: &Actor,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Escalation, Error> {
+    let overdue = store.run_tx(actor, "find_overdue_tickets", |tx| async move {
+        tx.overdue_tickets(now, limit, None).await
+    });
+    let ids: Vec<TicketId> = overdue.await?.into_iter().map(|ticket| ticket.id).collect();
+    let mut done = Escalation { overdue: ids.len(), ..Escalation::default() };
+    for id in ids {
+        match escalate_some(store, actor, now, 1, Some(vec![id])).await {
+            Ok((_, escalated)) => done.escalated += escalated,
+            Err(error) => done.failed.push((id, error.into())),
+        }
+    }
+    Ok(done)
+}
+
+/// Escalates in one transaction; answers how many were overdue and how many were escalated.
+async fn escalate_some(
+    store: &Store,
+    actor: &Actor,
+    now: Timestamp,
+    limit: i64,
+    only: Option<Vec<TicketId>>,
+) -> Result<(usize, usize), store::Error> {
+    let only = &only;
     let escalated = store.run_tx(actor, "escalate_tickets", |tx| async move {
-        let overdue = tx.overdue_tickets(now, limit).await?;
+        let overdue = tx.overdue_tickets(now, limit, only.clone()).await?;
         if overdue.is_empty() {
-            return Ok::<usize, store::Error>(0);
+            return Ok::<_, store::Error>((0, 0));
         }
         let raised: BTreeSet<TicketId> = tx.raise_levels(&overdue, now).await?.into_iter().collect();
         tell(&tx, actor, overdue.iter().filter(|ticket| raised.contains(&ticket.id)), now).await?;
-        Ok(raised.len())
+        Ok((overdue.len(), raised.len()))
     });
-    Ok(escalated.await?)
+    escalated.await
 }
 
 async fn tell(

@@ -3,8 +3,12 @@
 pub mod demo;
 pub mod escalation;
 pub mod mail;
+pub mod operator;
+pub mod outbox;
 pub mod password;
 pub mod person;
+pub mod publish;
+pub mod queue;
 pub mod sign_in;
 pub mod site;
 pub mod telemetry;

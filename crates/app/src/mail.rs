@@ -1,15 +1,15 @@
-//! Mail about tickets: what it says, to whom it goes, and that it went.
+//! Mail about tickets: what it says and to whom it goes.
 
 use domain::Actor;
-use jiff::Timestamp;
-use serde_json::json;
 use store::Store;
-use store::audit::AuditEntry;
-use store::mail::MailedEvent;
 pub use store::mail::{Recipient, TicketNews};
 
 use crate::Error;
 pub use crate::news::{MAIL_KIND, MAIL_QUEUE, TicketMail};
+use crate::outbox::{self, Body, NewMail};
+
+/// The kind of mail about tickets, and of what it is about.
+pub(crate) const TICKET: &str = "ticket";
 
 /// Most people one event is mailed to.
 pub const RECIPIENTS_MAX: i64 = 100;
@@ -21,6 +21,17 @@ pub struct PreparedMail {
     pub news: TicketNews,
     /// To whom it goes; somebody at least.
     pub recipients: Vec<Recipient>,
+}
+
+/// A mail's words: subject, plain text, HTML.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// One line.
+    pub subject: String,
+    /// As plain text.
+    pub text: String,
+    /// As HTML.
+    pub html: String,
 }
 
 /// Reads what mail about an event says. Nothing when the event is gone, was mailed about, or reaches nobody.
@@ -57,47 +68,29 @@ fn cut(mut recipients: Vec<Recipient>, mail: &TicketMail) -> Vec<Recipient> {
     recipients
 }
 
-/// Adds to the ticket's history that the mail server took the mail; once per event.
+/// Writes mail about an event into the outbox; answers how many messages that makes. Asked again it writes nothing.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn record_sent(
+pub async fn post(
     store: &Store,
     actor: &Actor,
     mail: &TicketMail,
-    recipients: usize,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mailed = &MailedEvent {
-        ticket_id: mail.ticket_id,
-        cause_id: mail.event_id,
-        detail: match recipients {
-            1 => "Mailed to one address.".to_owned(),
-            count => format!("Mailed to {count} addresses."),
-        },
-        correlation_id: actor.correlation_id,
-        at: now,
+    prepared: &PreparedMail,
+    letter: &Letter,
+) -> Result<usize, Error> {
+    let mail = &NewMail {
+        kind: TICKET,
+        about: (TICKET, *mail.ticket_id.as_uuid()),
+        cause_id: *mail.event_id.as_uuid(),
+        at: prepared.news.at,
+        to: prepared.recipients.clone(),
+        subject: letter.subject.clone(),
+        text: letter.text.clone(),
+        html: letter.html.clone(),
+        body: Body::Kept,
     };
-    store.run_tx(actor, "record_ticket_mail", |tx| async move { tx.record_mailed(mailed).await }).await?;
-    Ok(())
-}
-
-/// Notes for operators that the mail server refused the mail for good.
-///
-/// # Errors
-/// Those of the store.
-pub async fn record_refused(
-    store: &Store,
-    actor: &Actor,
-    mail: &TicketMail,
-    reason: &str,
-) -> Result<(), Error> {
-    let entry = &AuditEntry {
-        action: "ticket_mail_refused",
-        subject_kind: "ticket",
-        subject_id: Some(*mail.ticket_id.as_uuid()),
-        detail: json!({ "event_id": mail.event_id, "reason": reason }),
-    };
-    store.run_tx(actor, "record_refused_ticket_mail", |tx| async move { tx.audit(entry).await }).await?;
-    Ok(())
+    let posted =
+        store.run_tx(actor, "post_ticket_mail", |tx| async move { outbox::post(&tx, actor, mail).await });
+    Ok(posted.await?)
 }

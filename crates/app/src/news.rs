@@ -1,4 +1,5 @@
-//! News of a ticket on its way to people: one mail task for each event that reaches somebody.
+//! News of a ticket on its way to people: one task for each event that reaches somebody. The task writes the mail, so that
+//! a burst of alarms waits for no addresses and no words.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use queue::NewTask;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
-/// The kind of task that sends mail about an event of a ticket.
+/// The kind of task that writes mail about an event of a ticket.
 pub const MAIL_KIND: &str = "ticket.mail";
 /// The queue it waits in.
 pub const MAIL_QUEUE: &str = "email";

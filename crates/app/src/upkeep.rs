@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use store::Store;
 
 use crate::Error;
@@ -19,12 +20,14 @@ pub struct Retention {
     pub telemetry_days: u16,
     /// Finished tasks and their attempts.
     pub task_days: u16,
-    /// Attempts to sign in, dead letters and the keys of misdated messages.
-    pub attempt_days: u16,
+    /// Mail that was sent, and what became of it.
+    pub mail_days: u16,
+    /// Unreadable messages of devices and the keys of misdated ones.
+    pub message_days: u16,
 }
 
 /// What an upkeep changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Upkeep {
     /// Partitions created.
     pub partitions_created: i32,
@@ -53,6 +56,7 @@ pub async fn keep_partitions(
         ("telemetry_reading", retention.telemetry_days),
         ("task_attempt", retention.task_days),
         ("task_history", retention.task_days),
+        ("mail", retention.mail_days),
     ] {
         match ensure(store, table, today, days_ahead).await {
             Ok(created) => done.partitions_created += created,
@@ -63,7 +67,7 @@ pub async fn keep_partitions(
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    match delete_old_rows(store, i32::from(retention.attempt_days)).await {
+    match delete_old_messages(store, i32::from(retention.message_days)).await {
         Ok(deleted) => done.rows_deleted = deleted,
         Err(error) => first_error = first_error.or(Some(error)),
     }
@@ -81,22 +85,66 @@ async fn drop_before(store: &Store, table: &'static str, first_kept: Date) -> Re
     store.run_system("drop_partitions", |tx| async move { tx.drop_partitions(table, first_kept).await }).await
 }
 
-/// Deletes what is not partitioned, some rows in each transaction, so that none of them reaches its time limit.
-async fn delete_old_rows(store: &Store, days: i32) -> Result<i64, store::Error> {
+/// Deletes some rows in each transaction, so that none of them reaches its time limit.
+async fn delete_old_messages(store: &Store, days: i32) -> Result<i64, store::Error> {
     let mut deleted = 0;
     loop {
-        let (attempts, telemetry) = store
-            .run_system("clean_up_attempts", |tx| async move {
-                let attempts = tx.clean_up_sign_in_attempts(days, ROWS_AT_ONCE).await?;
-                let telemetry = tx.clean_up_telemetry(days, ROWS_AT_ONCE).await?;
-                Ok::<_, store::Error>((attempts, telemetry))
-            })
-            .await?;
-        deleted += attempts + telemetry;
-        if attempts.max(telemetry) < i64::from(ROWS_AT_ONCE) {
+        let gone = store.run_system("clean_up_telemetry", |tx| async move {
+            tx.clean_up_telemetry(days, ROWS_AT_ONCE).await
+        });
+        let gone = gone.await?;
+        deleted += gone;
+        if gone < i64::from(ROWS_AT_ONCE) {
             return Ok(deleted);
         }
     }
+}
+
+/// Removes attempts to sign in that are older than some days; answers how many.
+///
+/// # Errors
+/// Those of the store.
+pub async fn clean_up_sign_in_attempts(store: &Store, days: u16) -> Result<i64, Error> {
+    let days = i32::from(days);
+    let mut deleted = 0;
+    loop {
+        let gone = store.run_system("clean_up_sign_in_attempts", |tx| async move {
+            tx.clean_up_sign_in_attempts(days, ROWS_AT_ONCE).await
+        });
+        let gone: i64 = gone.await?;
+        deleted += gone;
+        if gone < i64::from(ROWS_AT_ONCE) {
+            return Ok(deleted);
+        }
+    }
+}
+
+/// Removes cached answers that ran out or are older than some days; answers how many went and how many there were.
+///
+/// # Errors
+/// Those of the store.
+pub async fn clean_up_select2_cache(store: &Store, days: u16) -> Result<serde_json::Value, Error> {
+    let days = i32::from(days);
+    let counts = store
+        .run_system("clean_up_cached_answers", |tx| async move { tx.clean_up_select2_cache(days).await });
+    Ok(counts.await?)
+}
+
+/// Refreshes the lists whose tables changed, while others read them; answers which.
+///
+/// # Errors
+/// Those of the store.
+pub async fn refresh_select2_views(store: &Store) -> Result<serde_json::Value, Error> {
+    let refreshed = store.run_single("refresh_lists", |tx| async move { tx.refresh_select2_views().await });
+    Ok(refreshed.await?)
+}
+
+/// Asks the database what time it is: a sign of life, and the one clock that all processes share.
+///
+/// # Errors
+/// Those of the store.
+pub async fn ask_time(store: &Store) -> Result<Timestamp, Error> {
+    Ok(store.run_single("ask_time", |tx| async move { tx.clock().await }).await?)
 }
 
 /// Removes sessions that ended; answers how many went and how many are left.

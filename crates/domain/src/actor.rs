@@ -18,6 +18,8 @@ text_enum! {
         DevicesRead = "DEVICES_READ",
         /// May administer people, sites and rules of the client.
         Admin = "ADMIN",
+        /// May see and steer the task queue of the whole installation, whichever tenant a task works for.
+        Operate = "OPERATE",
     }
 }
 

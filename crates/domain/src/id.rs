@@ -64,6 +64,8 @@ ids! {
     TicketId;
     /// One entry in a ticket's history.
     TicketEventId;
+    /// A message of the outbox; its Message-ID begins with it.
+    MailId;
     /// A device that publishes over MQTT.
     DeviceId;
     /// A message a device made; the same on every transmission.
@@ -72,6 +74,8 @@ ids! {
     AlarmRuleId;
     /// One line of the audit trail.
     AuditEventId;
+    /// A task of the queue.
+    TaskId;
     /// Follows one cause through requests, tasks, messages and mail.
     CorrelationId;
 }

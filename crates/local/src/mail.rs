@@ -1,13 +1,15 @@
 //! An SMTP server that delivers nothing: it keeps every mail as a file and shows them on a page.
 //!
 //! It holds a real conversation, so the sender needs no special case, and it can be told to put a mail off or to
-//! refuse it, as real servers do.
+//! refuse it, as real servers do, and to insist on TLS.
 
 mod folder;
 mod message;
 mod page;
+mod security;
 mod smtp;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,28 +24,33 @@ use tokio::time::timeout;
 
 use folder::Folder;
 pub use message::Mail;
+pub use security::Security;
 
 const CONNECTIONS_MAX: usize = 64;
 const CONNECTION_LIMIT: Duration = Duration::from_mins(10);
 
-/// How the server answers each recipient.
+/// How the server answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Takes the mail.
     Accept,
-    /// 451: try again later.
+    /// 451 for each recipient: try again later.
     PutOff,
-    /// 550: never.
+    /// 550 for each recipient: never.
     Refuse,
-    /// 550 for one address; takes the mail for the others.
-    RefuseOnly(String),
-    /// 550 for one address, 451 for another; takes the mail for the others.
-    RefuseAndPutOff {
-        /// The one that is gone.
-        refused: String,
-        /// The one to be tried later.
-        put_off: String,
-    },
+    /// The given line for each address named; the others are taken.
+    Each(BTreeMap<String, String>),
+    /// The given line after the message; nothing is kept.
+    AfterMessage(String),
+    /// Keeps the mail and does not say so, until the answer changes; then it hangs up.
+    Silence,
+}
+
+impl Answer {
+    /// The given line for each address named; the others are taken.
+    pub fn each<const COUNT: usize>(replies: [(&str, &str); COUNT]) -> Self {
+        Self::Each(replies.map(|(address, reply)| (address.to_owned(), reply.to_owned())).into())
+    }
 }
 
 /// A mail server that keeps everything. Dropping it closes its listeners and connections.
@@ -64,6 +71,19 @@ impl MailSink {
     /// # Errors
     /// When the folder cannot be made or an address is taken.
     pub async fn start(folder: &Path, smtp: impl ToSocketAddrs, http: impl ToSocketAddrs) -> Result<Self> {
+        Self::start_secure(folder, smtp, http, Security::None).await
+    }
+
+    /// Starts both listeners; mail is taken under protection only.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or an address is taken.
+    pub async fn start_secure(
+        folder: &Path,
+        smtp: impl ToSocketAddrs,
+        http: impl ToSocketAddrs,
+        security: Security,
+    ) -> Result<Self> {
         let folder = Folder::open(folder)?;
         let smtp_listener = TcpListener::bind(smtp).await.context("listening for mail")?;
         let http_listener = TcpListener::bind(http).await.context("listening for the mail page")?;
@@ -72,7 +92,7 @@ impl MailSink {
         let mut listeners = JoinSet::new();
         let kept = folder.clone();
         listeners.spawn(accept(smtp_listener, move |stream| {
-            smtp::converse(stream, kept.clone(), answers.clone())
+            smtp::converse(stream, security.clone(), kept.clone(), answers.clone())
         }));
         let shown = folder.clone();
         listeners.spawn(accept(http_listener, move |stream| page::serve(stream, shown.clone())));

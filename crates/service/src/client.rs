@@ -38,7 +38,7 @@ pub fn propagate(builder: RequestBuilder, request: &HttpRequest) -> RequestBuild
     if let Some(deadline) = Deadline::of(request) {
         builder = builder.header(api::headers::DEADLINE_MS, deadline.remaining_ms().to_string());
     }
-    match trace::outgoing(request) {
+    match trace::traceparent() {
         Some(traceparent) => builder.header(trace::TRACEPARENT, traceparent),
         None => builder,
     }

@@ -1,5 +1,10 @@
 //! What a process is given to build itself from.
 
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::fault::chain;
 use tokio::runtime::Handle;
 
 use crate::{About, Clock, Drain, Readiness, Settings, Tasks};
@@ -30,5 +35,47 @@ impl<S: Settings> Context<S> {
         let tasks = Tasks::new(Handle::current());
         let readiness = Readiness::new(tasks.clone(), drain.clone());
         Self { about, settings, clock: Clock::system(), tasks, readiness, drain }
+    }
+}
+
+impl<S> Context<S> {
+    /// Runs a part without which the process is of no use: the process is ready only once the part has begun and while
+    /// it works, and ends with it, so that whatever supervises the process starts another.
+    pub fn run_part<E: Error + 'static>(
+        &self,
+        name: &'static str,
+        has_begun: impl Fn() -> bool + Send + 'static,
+        work: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        let alive = Arc::new(AtomicBool::new(true));
+        let mark = Alive(Arc::clone(&alive), self.drain.clone());
+        self.tasks.spawn(name, async move {
+            let _mark = mark;
+            if let Err(error) = work.await {
+                tracing::error!(
+                    part = name,
+                    error.chain = chain(&error),
+                    "a part of the process cannot work"
+                );
+            }
+        });
+        self.readiness.add(name, move || {
+            let state = match (alive.load(Ordering::Acquire), has_begun()) {
+                (false, _) => Err("it has ended".to_owned()),
+                (true, false) => Err("it has not begun".to_owned()),
+                (true, true) => Ok(()),
+            };
+            std::future::ready(state)
+        });
+    }
+}
+
+/// Says that a part has ended, however it ended, and ends a process that is of no use without it.
+struct Alive(Arc<AtomicBool>, Drain);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+        self.1.token().cancel();
     }
 }

@@ -39,7 +39,7 @@ pub use settings::{
     TrustSettings, load_settings,
 };
 pub use tasks::Tasks;
-pub use trace::{adopt_traceparent, traceparent};
+pub use trace::{adopt_traceparent, continue_trace, traceparent};
 
 /// The allocator of every process: requests are many small, short allocations on several threads.
 #[global_allocator]

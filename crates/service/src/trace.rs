@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use actix_web::{HttpMessage, HttpRequest};
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
@@ -13,8 +12,30 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// The header, task column and MQTT user property of the trace context.
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
-/// Gives the `traceparent` of the current span, for a task or message that continues it; `None` without tracing.
+/// Characters of a `traceparent` that is passed on; longer ones belong to versions of the format yet to come.
+const CHARS_MAX: usize = 100;
+
+tokio::task_local! {
+    /// The `traceparent` of whatever caused the work that is going on; known while tracing is off as well.
+    static CAUSE: String;
+}
+
+/// Gives the `traceparent` for a task, message or call that continues what is going on: the current span's, or the cause's
+/// while tracing is off.
 pub fn traceparent() -> Option<String> {
+    of_span().or_else(|| CAUSE.try_with(Clone::clone).ok())
+}
+
+/// Does work that continues the trace of a `traceparent`, which comes from a request, a task or a message; a text that is
+/// none is passed over.
+pub async fn continue_trace<F: Future>(traceparent: Option<String>, work: F) -> F::Output {
+    match traceparent.filter(|text| text.len() <= CHARS_MAX && parse(text).is_some()) {
+        Some(traceparent) => CAUSE.scope(traceparent, work).await,
+        None => work.await,
+    }
+}
+
+fn of_span() -> Option<String> {
     let context = Span::current().context();
     if !context.span().span_context().is_valid() {
         return None;
@@ -51,11 +72,28 @@ fn parse(traceparent: &str) -> Option<Context> {
     context.span().span_context().is_valid().then_some(context)
 }
 
-/// The `traceparent` a request came with, kept for calls it causes while tracing is off.
-#[derive(Clone, Debug)]
-pub(crate) struct Incoming(pub(crate) String);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The `traceparent` for a call that a request causes.
-pub(crate) fn outgoing(request: &HttpRequest) -> Option<String> {
-    traceparent().or_else(|| request.extensions().get::<Incoming>().map(|incoming| incoming.0.clone()))
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    async fn seen_in_work_of(traceparent: &str) -> Option<String> {
+        continue_trace(Some(traceparent.to_owned()), async { super::traceparent() }).await
+    }
+
+    #[tokio::test]
+    async fn work_knows_the_trace_of_its_cause_while_tracing_is_off() {
+        assert_eq!(seen_in_work_of(TRACE).await.as_deref(), Some(TRACE));
+        assert_eq!(traceparent(), None, "outside of it nothing is known");
+        assert_eq!(continue_trace(None, async { traceparent() }).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_traceparent_is_passed_over() {
+        let long = format!("{TRACE}-{}", "a".repeat(200));
+        for text in ["", "guessed", "00-xyz-1-01", &long] {
+            assert_eq!(seen_in_work_of(text).await, None, "{text}");
+        }
+    }
 }

@@ -108,7 +108,7 @@ pub const RULES: &[Rule] = &[
         "escalation_rule_notify_check",
         Breach::Value,
         "/notify",
-        "use a mail address of at most 254 characters",
+        "use mail addresses separated by commas, 2,000 characters at most",
     ),
     rule("ticket_site_fkey", Breach::Unknown, "/site_id", "name a site of your client"),
     rule("ticket_assignee_fkey", Breach::Unknown, "/assignee_id", "name a person of your client"),

@@ -76,6 +76,9 @@ pub enum Error {
     /// Tasks could not be enqueued.
     #[error("tasks could not be enqueued")]
     Enqueue(#[source] queue::Error),
+    /// The queue refused what an operator asked for.
+    #[error("the task queue refused")]
+    Queue(#[source] queue::Error),
     /// The schema is older than this process needs.
     #[error("the schema is at version {found}, this process needs {needed}")]
     SchemaBehind {
@@ -147,6 +150,7 @@ impl Error {
             | Self::Stale { .. }
             | Self::WentOn { .. }
             | Self::Enqueue(_)
+            | Self::Queue(_)
             | Self::SchemaBehind { .. }
             | Self::Migration(_)
             | Self::MigrationBusy { .. }
@@ -183,6 +187,7 @@ impl Fault for Error {
             Self::Stale { .. } => FaultKind::Stale,
             Self::Refused { rule, .. } => rule.kind(),
             Self::Enqueue(_)
+            | Self::Queue(_)
             | Self::Failed { .. }
             | Self::WentOn { .. }
             | Self::Migration(_)
@@ -202,6 +207,7 @@ impl Fault for Error {
             Self::Stale { .. } => "stale-version",
             Self::Refused { rule, .. } => rule.code(),
             Self::Enqueue(_)
+            | Self::Queue(_)
             | Self::Failed { .. }
             | Self::WentOn { .. }
             | Self::Migration(_)

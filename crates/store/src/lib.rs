@@ -23,8 +23,13 @@ pub mod client;
 pub mod device;
 pub mod escalation;
 pub mod group;
+pub mod heartbeat;
 pub mod mail;
+pub mod operator;
+pub mod outbox;
 pub mod person;
+pub mod queue;
+pub mod select2;
 pub mod session;
 pub mod sign_in;
 pub mod site;
@@ -55,9 +60,14 @@ pub fn all_statements() -> Vec<&'static dyn Describe> {
         device::STATEMENTS,
         escalation::STATEMENTS,
         group::STATEMENTS,
+        heartbeat::STATEMENTS,
         mail::STATEMENTS,
         migrate::STATEMENTS,
+        operator::STATEMENTS,
+        outbox::STATEMENTS,
         person::STATEMENTS,
+        queue::STATEMENTS,
+        select2::STATEMENTS,
         session::STATEMENTS,
         sign_in::STATEMENTS,
         site::STATEMENTS,

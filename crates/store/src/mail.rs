@@ -104,7 +104,7 @@ queries! {
                            and person_site.person_id = person.id
                            and person_site.site_id = people.site_id))
             union all
-            select null, lower(rule.notify)
+            select null, lower(address)
               from told
               join lateral (
                     select notify
@@ -115,6 +115,7 @@ queries! {
                        and (escalation_rule.site_id = told.site_id or escalation_rule.site_id is null)
                      order by escalation_rule.site_id nulls last
                      limit 1) as rule on rule.notify is not null
+             cross join lateral regexp_split_to_table(rule.notify, ' *, *') as address
              where told.kind = 'ESCALATED'
         )
         select distinct on (email) name, email

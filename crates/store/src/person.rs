@@ -57,6 +57,11 @@ queries! {
          where id = any ($1)
            and enabled
          order by id";
+    /// The name of a person.
+    NAME: (PersonId,) => String = "
+        select name
+          from person
+         where id = $1";
     /// The name of a person who is enabled and sees a site.
     NAME_AT_SITE: (PersonId, SiteId) => String = "
         select person.name
@@ -88,6 +93,11 @@ queries! {
 }
 
 impl Tx {
+    /// Reads a person's name.
+    pub async fn name_of_person(&self, id: PersonId) -> Result<Option<String>, Error> {
+        self.opt(&NAME, (id,)).await
+    }
+
     /// Finds enabled people by the words typed whom somebody with this scope may see, by name.
     pub async fn lookup_people(
         &self,

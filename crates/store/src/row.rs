@@ -95,7 +95,7 @@ scalar_rows! {
     bool, i16, i32, i64, f64, String, Vec<u8>, uuid::Uuid, jiff::Timestamp, serde_json::Value,
     domain::ClientId, domain::SiteId, domain::PersonId, domain::GroupId, domain::SessionId, domain::TicketId,
     domain::TicketEventId, domain::DeviceId, domain::MessageId, domain::AlarmRuleId, domain::AuditEventId,
-    domain::CorrelationId, domain::Capability,
+    domain::CorrelationId, domain::MailId, domain::Capability,
 }
 
 /// Makes a struct readable from a row: each field from the column of its name.

@@ -112,6 +112,11 @@ queries! {
          where person_id = $1
            and id is distinct from $2
            and revoked_at is null";
+    /// How many sessions of every tenant a clean-up would remove, as the owner.
+    COUNT_ENDED: () => i64 = "
+        select count(*)
+          from session
+         where expires_at < now() or idle_expires_at < now() or revoked_at < now() - interval '1 day'";
     /// Removes sessions of every tenant that ended; answers with counts.
     CLEAN_UP: () => serde_json::Value = "
         select cleanup_expired_sessions()";
@@ -154,6 +159,11 @@ impl Tx {
         kept: Option<SessionId>,
     ) -> Result<u64, Error> {
         self.execute(&REVOKE_OTHERS, (person, kept)).await
+    }
+
+    /// Counts the sessions a clean-up would remove.
+    pub async fn count_ended_sessions(&self) -> Result<i64, Error> {
+        self.one(&COUNT_ENDED, ()).await
     }
 
     /// Removes sessions that ended; answers how many went and how many are left.

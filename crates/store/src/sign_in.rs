@@ -32,6 +32,18 @@ pub struct Reservation {
     pub retry_after_seconds: i32,
 }
 
+/// Attempts counted under one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInCounter {
+    /// The login name or network.
+    pub key: String,
+    /// How many in the window.
+    pub attempts: i32,
+    /// When the window began.
+    pub window_started_at: Timestamp,
+}
+
+row! { SignInCounter { key, attempts, window_started_at } }
 row! { Credential { client_id, person_id, password_hash } }
 row! { Reservation { attempt_id, is_granted, blocked_by, retry_after_seconds } }
 
@@ -61,6 +73,15 @@ queries! {
            set used_at = $1, password_hash = $2
          where person_id = $3
            and password_hash = $4";
+    /// What is counted, the latest first, as the owner.
+    COUNTERS: (i64,) => SignInCounter = "
+        select key, attempts, window_started_at
+          from sign_in_counter
+         order by window_started_at desc, key
+         limit $1";
+    /// Forgets what is counted for a network, a login name, or everybody, as the owner.
+    RESET: (Option<IpAddr>, Option<String>) => i32 = "
+        select reset_sign_in_limits($1, $2)";
     /// Removes attempts older than some days, some at a time.
     CLEAN_UP: (i32, i32) => i64 = "
         select clean_up_sign_in_attempts($1, $2)";
@@ -104,6 +125,20 @@ impl Tx {
         let verified = &credential.password_hash;
         let kept = new_hash.unwrap_or(verified);
         self.execute_one(&USE_CREDENTIAL, (now, kept, credential.person_id, verified)).await
+    }
+
+    /// Reads what is counted, the latest first.
+    pub async fn sign_in_counters(&self, limit: i64) -> Result<Vec<SignInCounter>, Error> {
+        self.all(&COUNTERS, (limit,)).await
+    }
+
+    /// Forgets what is counted for a network, a login name, or (neither given) everybody; answers how many counters went.
+    pub async fn reset_sign_in_limits(
+        &self,
+        address: Option<IpAddr>,
+        login: Option<&str>,
+    ) -> Result<i32, Error> {
+        self.one(&RESET, (address, login)).await
     }
 
     /// Removes at most `limit` attempts older than some days; fewer than `limit` means that none are left.

@@ -20,7 +20,11 @@ pub struct Store {
     tls: MakeRustlsConnect,
     attempts_max: u32,
     patience: Duration,
+    trace: Option<TraceSource>,
 }
+
+/// Tells the W3C `traceparent` of what is going on.
+pub(crate) type TraceSource = fn() -> Option<String>;
 
 impl Store {
     /// Prepares a pool; connecting happens at first use. PostgreSQL shows the connections as `youtility-<name>`.
@@ -35,7 +39,15 @@ impl Store {
             tls: tls::connector(settings)?,
             attempts_max: settings.transaction_attempts_max,
             patience: settings.patience(),
+            trace: None,
         })
+    }
+
+    /// Lets every task that is enqueued continue the trace of what enqueues it.
+    #[must_use]
+    pub fn trace_with(mut self, source: fn() -> Option<String>) -> Self {
+        self.trace = Some(source);
+        self
     }
 
     /// Tells whether the database can be worked with: reached, taking writes, schema new enough.
@@ -76,6 +88,10 @@ impl Store {
 
     pub(crate) fn patience(&self) -> Duration {
         self.patience
+    }
+
+    pub(crate) fn trace(&self) -> Option<TraceSource> {
+        self.trace
     }
 
     pub(crate) fn attempts_max(&self) -> u32 {

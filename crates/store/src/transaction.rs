@@ -131,12 +131,16 @@ impl Store {
         Fut: Future<Output = Result<T, E>>,
     {
         let started = Instant::now();
-        let terms = Terms { name, access: Access::ReadWrite, patience: self.patience() };
+        let terms = self.terms(name, Access::ReadWrite);
         let tx = Tx::autocommit(pool::take(self.pool()).await?, terms);
         let outcome = work(tx.clone()).await;
         tx.finish();
         record(name, &outcome, tx.trouble(), started);
         outcome
+    }
+
+    fn terms(&self, name: &'static str, access: Access) -> Terms {
+        Terms { name, access, patience: self.patience(), trace: self.trace() }
     }
 
     async fn repeat<T, E, F, Fut>(&self, opening: Opening, work: F) -> Result<T, E>
@@ -172,7 +176,7 @@ impl Store {
             Ok(connection) => connection,
             Err(error) => return (Err(error.into()), Some(Trouble::Unanswered)),
         };
-        let terms = Terms { name: opening.name, access: opening.access, patience: self.patience() };
+        let terms = self.terms(opening.name, opening.access);
         let tx = match Tx::begin(connection, terms, &opening.batch).await {
             Ok(tx) => tx,
             Err(error) => {

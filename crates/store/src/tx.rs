@@ -1,21 +1,22 @@
 //! A transaction in progress: an owned handle that runs typed statements one after the other.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 use postgres_types::ToSql;
-use queue::NewTask;
+use queue::{Enqueued, NewTask};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use uuid::Uuid;
 
 use crate::error::{Error, Trouble};
 use crate::measures::{CONNECTIONS_DISCARDED, STATEMENT_SECONDS};
 use crate::params::Binds;
 use crate::row::FromRow;
 use crate::statement::Statement;
+use crate::store::TraceSource;
 
 /// A transaction in progress. Cheap to clone; every clone is the same transaction.
 ///
@@ -48,6 +49,7 @@ pub(crate) struct Terms {
     pub(crate) name: &'static str,
     pub(crate) access: Access,
     pub(crate) patience: Duration,
+    pub(crate) trace: Option<TraceSource>,
 }
 
 #[derive(Debug)]
@@ -152,16 +154,43 @@ impl Tx {
         }
     }
 
-    /// Enqueues tasks: they exist when this transaction commits. `None` where a live task holds the unique key.
-    pub async fn enqueue(&self, tasks: &[NewTask]) -> Result<Vec<Option<Uuid>>, Error> {
+    /// Enqueues tasks: they exist when this transaction commits.
+    pub async fn enqueue(&self, tasks: &[NewTask]) -> Result<Vec<Enqueued>, Error> {
         let client: &tokio_postgres::Client = self.connection();
+        let tasks = self.traced(tasks);
         let answer = async {
-            match queue::enqueue(client, tasks).await {
+            match queue::enqueue(client, &tasks).await {
                 Err(queue::Error::Postgres(source)) => Err(source),
                 answer => Ok(answer.map_err(Error::Enqueue)),
             }
         };
         self.ask("queue::enqueue", answer).await?
+    }
+
+    /// The tasks as those of what is going on.
+    fn traced<'a>(&self, tasks: &'a [NewTask]) -> Cow<'a, [NewTask]> {
+        match self.inner.terms.trace.and_then(|source| source()) {
+            Some(trace) => tasks.iter().map(|task| task.clone().traceparent_or(&trace)).collect(),
+            None => Cow::Borrowed(tasks),
+        }
+    }
+
+    /// Asks the queue something on this transaction's connection.
+    pub(crate) async fn ask_queue<'a, T, F>(
+        &'a self,
+        during: &'static str,
+        question: impl FnOnce(&'a tokio_postgres::Client) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, queue::Error>>,
+    {
+        let answer = async {
+            match question(self.connection()).await {
+                Err(queue::Error::Postgres(source)) => Err(source),
+                answer => Ok(answer.map_err(Error::Queue)),
+            }
+        };
+        self.ask(during, answer).await?
     }
 
     /// What the first failed statement means, if one failed.

@@ -16,6 +16,7 @@ pub mod process;
 
 pub use admin::{metric_count, readiness, wait_until_ready};
 pub use builders::PersonBuilder;
+pub use certificates::Certificate;
 pub use chaos::ChaosProxy;
 pub use cluster::{ca_file, stop};
 pub use database::Database;

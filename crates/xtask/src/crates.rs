@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["api", "app", "domain", "service", "store"]),
     ("web", &["api", "app", "domain", "service", "store"]),
     ("worker", &["api", "app", "domain", "queue", "service", "store"]),
-    ("mqtt-bridge", &["api", "app", "domain", "service", "store"]),
+    ("mqtt-bridge", &["api", "app", "domain", "queue", "service", "store"]),
     ("health", &["api", "domain", "queue", "service"]),
 ];
 

@@ -37,7 +37,7 @@ impl State {
     /// Builds it from the settings; connects to nothing.
     pub(crate) async fn new(ctx: &Context<Settings>) -> anyhow::Result<Self> {
         let settings = &ctx.settings;
-        let store = Store::new(&settings.database, "auth")?;
+        let store = Store::new(&settings.database, "auth")?.trace_with(service::traceparent);
         Ok(Self {
             passwords: Passwords::new(&settings.passwords).await?,
             signer: Signer::new(&settings.identity)?,

@@ -11,6 +11,7 @@ const RETRIES: &str = "mqtt_batch_retries_total";
 const LAG: &str = "mqtt_lag_seconds";
 const WAITING: &str = "mqtt_waiting_messages";
 const ANSWERS: &str = "mqtt_answers_total";
+const PUBLICATIONS: &str = "mqtt_publications_total";
 const SESSIONS: &str = "mqtt_sessions_total";
 const LINK_UP: &str = "mqtt_link_up";
 
@@ -27,6 +28,11 @@ pub(crate) fn describe() {
     );
     describe_gauge!(WAITING, Unit::Count, "Messages that wait in memory");
     describe_counter!(ANSWERS, Unit::Count, "Answers to devices by outcome: sent, dropped");
+    describe_counter!(
+        PUBLICATIONS,
+        Unit::Count,
+        "Messages of tasks by outcome: heard, unheard, expired, put-off, away, refused"
+    );
     describe_counter!(SESSIONS, Unit::Count, "Connections by what the broker had kept: session or nothing");
     describe_gauge!(LINK_UP, Unit::Count, "1 while a connection to the broker does its work");
 }
@@ -56,6 +62,11 @@ pub(crate) fn waiting(count: usize) {
 /// Counts an answer by outcome.
 pub(crate) fn answer(outcome: &'static str) {
     counter!(ANSWERS, "outcome" => outcome).increment(1);
+}
+
+/// Counts a message that a task wanted published, by outcome.
+pub(crate) fn publication(outcome: &'static str) {
+    counter!(PUBLICATIONS, "outcome" => outcome).increment(1);
 }
 
 /// Counts a connection by what the broker had kept for it.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use app::publish::{PAYLOAD_BYTES_MAX, PUBLISH_QUEUE};
 use domain::Secret;
+use queue::EngineSettings;
 use serde::{Deserialize, Serialize};
 use service::tls::BrokerTls;
 use service::{Mistakes, ProcessSettings};
@@ -20,6 +22,10 @@ pub struct Settings {
     pub broker: BrokerSettings,
     /// How messages are written.
     pub batch: BatchSettings,
+    /// The engine that runs tasks.
+    pub queue: EngineSettings,
+    /// Limits of the tasks.
+    pub tasks: TaskSettings,
 }
 
 /// Where the broker is and how to hold a session with it.
@@ -125,6 +131,72 @@ impl BatchSettings {
     }
 }
 
+/// Limits of the tasks that publish messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSettings {
+    /// Connections of the engine itself.
+    pub engine_pool_size: usize,
+    /// Messages under way to the broker at most.
+    pub publish_in_flight_max: u16,
+    /// How long a task waits for a connection to the broker.
+    pub publish_patience_ms: u64,
+    /// How long the broker may take to answer.
+    pub publish_answer_timeout_ms: u64,
+    /// The pause of a task that found no connection to the broker.
+    pub publish_away_pause_ms: u64,
+    /// How often one message is tried.
+    pub publish_attempts_max: i32,
+    /// The first pause before a message is tried again; doubles.
+    pub publish_backoff_min_ms: u64,
+    /// The longest pause before a message is tried again.
+    pub publish_backoff_max_ms: u64,
+}
+
+impl TaskSettings {
+    /// How long one task may take: its waits, and what it reads from the database.
+    pub(crate) fn publish_timeout(&self) -> Duration {
+        Duration::from_millis(self.publish_patience_ms + self.publish_answer_timeout_ms)
+            + Duration::from_secs(30)
+    }
+
+    fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.range("tasks.engine_pool_size", self.engine_pool_size, 2..=100);
+        mistakes.range("tasks.publish_in_flight_max", self.publish_in_flight_max, 1..=10_000);
+        mistakes.range("tasks.publish_patience_ms", self.publish_patience_ms, 1..=600_000);
+        mistakes.range("tasks.publish_answer_timeout_ms", self.publish_answer_timeout_ms, 1..=600_000);
+        mistakes.range("tasks.publish_away_pause_ms", self.publish_away_pause_ms, 1..=3_600_000);
+        mistakes.range("tasks.publish_attempts_max", self.publish_attempts_max, 1..=1000);
+        mistakes.range(
+            "tasks.publish_backoff_max_ms",
+            self.publish_backoff_max_ms,
+            self.publish_backoff_min_ms..=86_400_000,
+        );
+    }
+}
+
+impl Settings {
+    /// What concerns more than one section.
+    fn check_engine(&self, mistakes: &mut Mistakes) {
+        for (key, advice) in self.queue.mistakes() {
+            mistakes.add(format!("queue.{key}"), advice);
+        }
+        let in_flight_max = usize::from(self.tasks.publish_in_flight_max);
+        if !self.queue.queues.keys().eq([PUBLISH_QUEUE]) {
+            mistakes.add("queue.queues", "name the queue `mqtt` and no other: the worker serves the rest");
+        }
+        if self.queue.queues.values().any(|running| *running > in_flight_max) {
+            mistakes.add("tasks.publish_in_flight_max", "use at least as many as queue.queues.mqtt");
+        }
+        if self.queue.drain_timeout_ms >= self.process.stop_timeout_ms {
+            mistakes.add("queue.drain_timeout_ms", "stay below process.stop_timeout_ms");
+        }
+        if usize::try_from(self.broker.packet_bytes_max).is_ok_and(|bytes| bytes < 2 * PAYLOAD_BYTES_MAX) {
+            mistakes.add("broker.packet_bytes_max", "use at least 131072: a message may be half as large");
+        }
+    }
+}
+
 impl service::Settings for Settings {
     fn process(&self) -> &ProcessSettings {
         &self.process
@@ -135,6 +207,8 @@ impl service::Settings for Settings {
         self.database.check(|key, advice| mistakes.add(format!("database.{key}"), advice));
         self.broker.check(mistakes);
         self.batch.check(mistakes);
+        self.tasks.check(mistakes);
+        self.check_engine(mistakes);
     }
 }
 

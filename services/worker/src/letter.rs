@@ -1,46 +1,33 @@
 //! What a mail about a ticket says.
 
 use anyhow::{Context, Result};
-use app::mail::TicketNews;
+use app::mail::{Letter, TicketNews};
 use askama::Template;
 use domain::TicketId;
 use domain::ticket::TicketEventKind;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A mail's words: subject, plain text, HTML.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Letter {
-    /// One line.
-    pub(crate) subject: String,
-    /// As plain text.
-    pub(crate) text: String,
-    /// As HTML.
-    pub(crate) html: String,
-}
-
-impl Letter {
-    /// Tells news of a ticket; the link leads to it.
-    pub(crate) fn tell(news: &TicketNews, ticket: TicketId, public_url: &str) -> Result<Self> {
-        let heading = heading(news);
-        let words = Words {
-            heading: &heading,
-            title: news.title.as_str(),
-            site: &news.site_name,
-            priority: &news.priority.caption(),
-            state: &news.state.caption(),
-            person: news.person_name.as_deref(),
-            when: &local_time(news.at, &news.time_zone),
-            detail: news.detail.trim(),
-            link: &format!("{public_url}/tickets/{ticket}"),
-            client: &news.client_name,
-        };
-        Ok(Self {
-            subject: format!("{heading}: {}", news.title),
-            text: PlainLetter { words }.render().context("writing a mail's text")?,
-            html: HtmlLetter { words }.render().context("writing a mail's page")?,
-        })
-    }
+/// Tells news of a ticket; the link leads to it.
+pub(crate) fn tell(news: &TicketNews, ticket: TicketId, public_url: &str) -> Result<Letter> {
+    let heading = heading(news);
+    let words = Words {
+        heading: &heading,
+        title: news.title.as_str(),
+        site: &news.site_name,
+        priority: &news.priority.caption(),
+        state: &news.state.caption(),
+        person: news.person_name.as_deref(),
+        when: &local_time(news.at, &news.time_zone),
+        detail: news.detail.trim(),
+        link: &format!("{public_url}/tickets/{ticket}"),
+        client: &news.client_name,
+    };
+    Ok(Letter {
+        subject: format!("{heading}: {}", news.title),
+        text: PlainLetter { words }.render().context("writing a mail's text")?,
+        html: HtmlLetter { words }.render().context("writing a mail's page")?,
+    })
 }
 
 /// What both forms say.
@@ -124,7 +111,7 @@ mod tests {
     #[test]
     fn a_letter_says_what_happened_where_and_when() {
         let ticket = TicketId::generate();
-        let letter = Letter::tell(&news(), ticket, "https://app.example.com").unwrap();
+        let letter = tell(&news(), ticket, "https://app.example.com").unwrap();
         assert_eq!(letter.subject, "Ticket #42 is created at site Head office: Leak <b>in</b> pump room");
         assert_eq!(
             letter.text,
@@ -140,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_page_escapes_what_people_wrote() {
-        let letter = Letter::tell(&news(), TicketId::generate(), "https://app.example.com").unwrap();
+        let letter = tell(&news(), TicketId::generate(), "https://app.example.com").unwrap();
         assert!(!letter.html.contains("<b>in</b>"), "{}", letter.html);
         assert!(!letter.html.contains("<img") && !letter.html.contains("src="), "{}", letter.html);
     }
@@ -149,7 +136,7 @@ mod tests {
     fn an_escalation_names_its_level() {
         let news =
             TicketNews { kind: TicketEventKind::Escalated, escalation_level: 2, person_name: None, ..news() };
-        let letter = Letter::tell(&news, TicketId::generate(), "https://app.example.com").unwrap();
+        let letter = tell(&news, TicketId::generate(), "https://app.example.com").unwrap();
         assert!(
             letter.subject.starts_with("Escalation level 2: ticket #42 at site Head office: "),
             "{}",
@@ -161,7 +148,7 @@ mod tests {
     #[test]
     fn a_move_is_told_in_the_words_of_the_pages() {
         let news = TicketNews { kind: TicketEventKind::Moved, state: TicketState::OnHold, ..news() };
-        let letter = Letter::tell(&news, TicketId::generate(), "https://app.example.com").unwrap();
+        let letter = tell(&news, TicketId::generate(), "https://app.example.com").unwrap();
         assert!(
             letter.subject.starts_with("Ticket #42 at site Head office is on hold: "),
             "{}",

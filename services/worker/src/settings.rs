@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use app::outbox::{DomainRate, MailSender, Terms};
 use app::upkeep::Retention;
 use domain::Secret;
 use lettre::message::Mailbox;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Limits and times of the tasks.
     pub tasks: TaskSettings,
+    /// When tasks come by the clock.
+    pub schedules: ScheduleSettings,
     /// How long rows are kept.
     pub retention: RetentionSettings,
 }
@@ -51,6 +54,8 @@ pub struct MailSettings {
     pub port: u16,
     /// Protection of the connection.
     pub tls: MailTls,
+    /// The authorities to trust; empty trusts those of the operating system.
+    pub ca_file: String,
     /// Our account; empty signs in nowhere.
     pub username: String,
     /// Its password.
@@ -67,6 +72,12 @@ pub struct MailSettings {
     pub connections_max: u32,
     /// How long an idle connection is kept.
     pub idle_timeout_ms: u64,
+    /// Messages to one domain in each period, over all workers.
+    pub domain_rate_max: u32,
+    /// That period.
+    pub domain_rate_period_ms: u64,
+    /// How long an address that was refused for good is not mailed.
+    pub suppress_days: u16,
 }
 
 impl MailSettings {
@@ -74,6 +85,18 @@ impl MailSettings {
     pub(crate) fn reply_to(&self) -> Result<Option<Mailbox>> {
         let parse = || self.reply_to.parse().context("reading mail.reply_to");
         if self.reply_to.is_empty() { Ok(None) } else { parse().map(Some) }
+    }
+
+    /// What holds for every mail.
+    pub(crate) fn terms(&self) -> Terms {
+        let period = Duration::from_millis(self.domain_rate_period_ms);
+        let interval = period / self.domain_rate_max.max(1);
+        let reply_to = (!self.reply_to.is_empty()).then(|| self.reply_to.clone());
+        Terms {
+            from: MailSender { sender: self.from.clone(), reply_to },
+            rate: DomainRate { interval, burst: period.saturating_sub(interval) },
+            suppressed_for: Duration::from_hours(24) * u32::from(self.suppress_days),
+        }
     }
 
     fn check(&self, mistakes: &mut Mistakes) {
@@ -97,6 +120,9 @@ impl MailSettings {
         }
         mistakes.range("mail.timeout_ms", self.timeout_ms, 1..=600_000);
         mistakes.range("mail.connections_max", self.connections_max, 1..=100);
+        mistakes.range("mail.domain_rate_max", self.domain_rate_max, 1..=1_000_000);
+        mistakes.range("mail.domain_rate_period_ms", self.domain_rate_period_ms, 1..=86_400_000);
+        mistakes.range("mail.suppress_days", self.suppress_days, 1..=3650);
     }
 }
 
@@ -114,18 +140,14 @@ pub struct TaskSettings {
     pub mail_backoff_max_ms: u64,
     /// How long one mail may take.
     pub mail_timeout_ms: u64,
-    /// When overdue tickets are escalated.
-    pub escalation_cron: String,
     /// How long one round of escalation may take.
     pub escalation_timeout_ms: u64,
     /// Tickets escalated in one transaction.
     pub escalation_batch: u16,
-    /// When expired sessions are removed.
-    pub session_cleanup_cron: String,
-    /// When partitions are made and dropped.
-    pub partition_cron: String,
     /// How long one round of cleaning may take.
     pub maintenance_timeout_ms: u64,
+    /// How long what a task that comes by the clock found and did may be asked for.
+    pub result_days: u16,
 }
 
 impl TaskSettings {
@@ -146,6 +168,57 @@ impl TaskSettings {
         mistakes.range("tasks.escalation_timeout_ms", self.escalation_timeout_ms, 1..=86_400_000);
         mistakes.range("tasks.escalation_batch", self.escalation_batch, 1..=1000);
         mistakes.range("tasks.maintenance_timeout_ms", self.maintenance_timeout_ms, 1..=86_400_000);
+        mistakes.range("tasks.result_days", self.result_days, 1..=3650);
+    }
+}
+
+/// When tasks come by the clock: a cron expression for each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleSettings {
+    /// The IANA zone in which the expressions are read.
+    pub time_zone: String,
+    /// Overdue tickets are handed on.
+    pub ticket_escalate: String,
+    /// The queue shows that it moves.
+    pub heartbeat_sample: String,
+    /// Sessions that have ended are removed.
+    pub session_cleanup: String,
+    /// Old attempts to sign in are removed.
+    pub rate_limit_cleanup: String,
+    /// What the queue keeps for a time only is removed.
+    pub queue_cleanup: String,
+    /// Tasks that were given up are reported.
+    pub dead_letter_review: String,
+    /// Partitions are made and dropped.
+    pub partition_ensure: String,
+    /// Cached answers that ran out are removed.
+    pub select2_cleanup: String,
+    /// Lists that changed are refreshed.
+    pub select2_refresh: String,
+}
+
+impl ScheduleSettings {
+    fn check(&self, mistakes: &mut Mistakes) {
+        if queue::check_cron("* * * * *", &self.time_zone).is_err() {
+            mistakes.add("schedules.time_zone", "use the name of an IANA time zone such as `UTC`");
+        }
+        let crons = [
+            ("ticket_escalate", &self.ticket_escalate),
+            ("heartbeat_sample", &self.heartbeat_sample),
+            ("session_cleanup", &self.session_cleanup),
+            ("rate_limit_cleanup", &self.rate_limit_cleanup),
+            ("queue_cleanup", &self.queue_cleanup),
+            ("dead_letter_review", &self.dead_letter_review),
+            ("partition_ensure", &self.partition_ensure),
+            ("select2_cleanup", &self.select2_cleanup),
+            ("select2_refresh", &self.select2_refresh),
+        ];
+        for (key, cron) in crons {
+            if queue::check_cron(cron, "UTC").is_err() {
+                mistakes.add(format!("schedules.{key}"), "use a cron expression such as `*/30 * * * *`");
+            }
+        }
     }
 }
 
@@ -159,8 +232,14 @@ pub struct RetentionSettings {
     pub telemetry_days: u16,
     /// Finished tasks and their attempts.
     pub task_days: u16,
-    /// Attempts to sign in and unreadable messages.
-    pub attempt_days: u16,
+    /// Attempts to sign in.
+    pub rate_limit_days: u16,
+    /// Unreadable messages of devices and the keys of misdated ones.
+    pub message_days: u16,
+    /// Cached answers.
+    pub select2_days: u16,
+    /// Mail that was sent, and what became of it.
+    pub mail_days: u16,
     /// Tasks that were given up and that nobody looked at.
     pub dead_letter_days: u16,
     /// Days for which partitions exist beforehand.
@@ -174,7 +253,8 @@ impl RetentionSettings {
             audit_days: self.audit_days,
             telemetry_days: self.telemetry_days,
             task_days: self.task_days,
-            attempt_days: self.attempt_days,
+            mail_days: self.mail_days,
+            message_days: self.message_days,
         }
     }
 
@@ -184,7 +264,11 @@ impl RetentionSettings {
         // Devices may repeat a message for 30 days; a shorter retention would store it twice.
         mistakes.range("retention.telemetry_days", self.telemetry_days, 31..=36_500);
         mistakes.range("retention.task_days", self.task_days, 1..=36_500);
-        mistakes.range("retention.attempt_days", self.attempt_days, 31..=36_500);
+        // A dead letter can be repeated only while its mail is kept.
+        mistakes.range("retention.mail_days", self.mail_days, self.dead_letter_days.max(8)..=36_500);
+        mistakes.range("retention.rate_limit_days", self.rate_limit_days, 1..=36_500);
+        mistakes.range("retention.message_days", self.message_days, 31..=36_500);
+        mistakes.range("retention.select2_days", self.select2_days, 1..=36_500);
         mistakes.range("retention.dead_letter_days", self.dead_letter_days, 1..=36_500);
         mistakes.range("retention.partition_days_ahead", self.partition_days_ahead, 2..=60);
     }
@@ -206,6 +290,10 @@ impl service::Settings for Settings {
         }
         self.mail.check(mistakes);
         self.tasks.check(mistakes);
+        self.schedules.check(mistakes);
+        if self.tasks.result_days > self.retention.task_days {
+            mistakes.add("tasks.result_days", "stay at or below retention.task_days: a result goes with its task");
+        }
         self.retention.check(mistakes);
     }
 }

@@ -2,7 +2,14 @@
 //!
 //! A task runs at least once: each handler bears its repetition.
 
+mod dead_letter_review;
+mod heartbeat_sample;
+mod mail_send;
 mod partition_ensure;
+mod queue_cleanup;
+mod rate_limit_cleanup;
+mod select2_cleanup;
+mod select2_refresh;
 mod session_cleanup;
 mod ticket_escalate;
 mod ticket_mail;
@@ -11,18 +18,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::mail::{MAIL_KIND, MAIL_QUEUE};
+use app::outbox::{SEND_KIND, SEND_QUEUE, Terms};
 use app::upkeep::Retention;
 use domain::{Actor, ClientId, CorrelationId};
-use queue::{Builder, Failure, Job, Kind, NewTask, Schedule};
+use queue::{Builder, CatchUp, Failure, Job, Kind, NewTask, Schedule};
+use serde::Serialize;
 use service::Clock;
 use store::Store;
 
 use crate::mailer::Mailer;
-use crate::settings::{Settings, TaskSettings};
+use crate::settings::{ScheduleSettings, Settings};
 
-const ESCALATE: &str = "ticket.escalate";
-const CLEAN_UP_SESSIONS: &str = "session.cleanup";
-const KEEP_PARTITIONS: &str = "partition.ensure";
+/// How long a heartbeat may take: a late one tells as much as none.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What tasks work with.
 #[derive(Clone)]
@@ -30,54 +38,113 @@ pub(crate) struct Tools {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) mailer: Mailer,
+    /// What holds for every mail.
+    pub(crate) mail_terms: Terms,
+    /// How often one mail is tried.
+    pub(crate) mail_attempts_max: i32,
     /// Links in mails begin with it.
     pub(crate) public_url: Arc<str>,
     pub(crate) escalation_batch: u16,
     pub(crate) retention: Retention,
     pub(crate) partition_days_ahead: u16,
     pub(crate) dead_letter_days: u16,
+    pub(crate) rate_limit_days: u16,
+    pub(crate) select2_days: u16,
 }
 
 /// Teaches the engine every kind and every schedule.
 pub(crate) fn register(engine: Builder, tools: &Tools, settings: &Settings) -> Builder {
     let limits = &settings.tasks;
     let mail_backoff = (millis(limits.mail_backoff_min_ms), millis(limits.mail_backoff_max_ms));
-    engine
-        .kind(
-            kind(MAIL_KIND, MAIL_QUEUE, tools, ticket_mail::run)
-                .timeout(millis(limits.mail_timeout_ms))
-                .attempts_max(limits.mail_attempts_max)
-                .backoff(mail_backoff.0, mail_backoff.1),
-        )
-        .kind(
-            kind(ESCALATE, "default", tools, ticket_escalate::run)
-                .timeout(millis(limits.escalation_timeout_ms)),
-        )
-        .kind(
-            kind(CLEAN_UP_SESSIONS, "maintenance", tools, session_cleanup::run).timeout(maintenance(limits)),
-        )
-        .kind(kind(KEEP_PARTITIONS, "maintenance", tools, partition_ensure::run).timeout(maintenance(limits)))
-        .schedule(schedule("ticket-escalate", &limits.escalation_cron, ESCALATE, "default"))
-        .schedule(schedule("session-cleanup", &limits.session_cleanup_cron, CLEAN_UP_SESSIONS, "maintenance"))
-        .schedule(schedule("partition-ensure", &limits.partition_cron, KEEP_PARTITIONS, "maintenance"))
+    let mail = |kind: Kind| {
+        kind.timeout(millis(limits.mail_timeout_ms))
+            .attempts_max(limits.mail_attempts_max)
+            .backoff(mail_backoff.0, mail_backoff.1)
+    };
+    let tell = mail(kind(MAIL_KIND, MAIL_QUEUE, tools, ticket_mail::run));
+    let send = mail(kind(SEND_KIND, SEND_QUEUE, tools, mail_send::run));
+    let engine = engine.kind(tell).kind(send);
+    let by_clock = ByClock { tools, settings, when: &settings.schedules };
+    by_clock.register(engine)
 }
 
-fn kind<H, F>(name: &str, queue: &str, tools: &Tools, handler: H) -> Kind
+/// What comes by the clock, on a schedule under the name of its kind.
+struct ByClock<'a> {
+    tools: &'a Tools,
+    settings: &'a Settings,
+    when: &'a ScheduleSettings,
+}
+
+impl ByClock<'_> {
+    fn register(&self, engine: Builder) -> Builder {
+        let when = self.when;
+        let engine = self.beat(self.escalate(engine));
+        let engine = self.clean(engine, "session.cleanup", &when.session_cleanup, session_cleanup::run);
+        let engine =
+            self.clean(engine, "rate_limit.cleanup", &when.rate_limit_cleanup, rate_limit_cleanup::run);
+        let engine = self.clean(engine, "queue.cleanup", &when.queue_cleanup, queue_cleanup::run);
+        let engine =
+            self.clean(engine, "dead_letter.review", &when.dead_letter_review, dead_letter_review::run);
+        let engine = self.clean(engine, "partition.ensure", &when.partition_ensure, partition_ensure::run);
+        let engine = self.clean(engine, "select2.cleanup", &when.select2_cleanup, select2_cleanup::run);
+        self.clean(engine, "select2.refresh", &when.select2_refresh, select2_refresh::run)
+    }
+
+    fn escalate(&self, engine: Builder) -> Builder {
+        let (name, queue) = ("ticket.escalate", "default");
+        let escalate = kind(name, queue, self.tools, ticket_escalate::run)
+            .timeout(millis(self.settings.tasks.escalation_timeout_ms))
+            .keep_result(self.result_kept());
+        engine.kind(escalate).schedule(self.tick(name, queue, &self.when.ticket_escalate))
+    }
+
+    /// A heartbeat that was missed tells nothing by being made up for.
+    fn beat(&self, engine: Builder) -> Builder {
+        let (name, queue) = ("heartbeat.sample", "default");
+        let sample = kind(name, queue, self.tools, heartbeat_sample::run)
+            .timeout(HEARTBEAT_TIMEOUT)
+            .attempts_max(1)
+            .keep_result(self.result_kept());
+        let tick = self.tick(name, queue, &self.when.heartbeat_sample).catch_up(CatchUp::None);
+        engine.kind(sample).schedule(tick)
+    }
+
+    /// Adds one of those that clean up.
+    fn clean<H, F, T>(&self, engine: Builder, name: &str, cron: &str, handler: H) -> Builder
+    where
+        H: Fn(Tools, Job) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+        T: Serialize + 'static,
+    {
+        let queue = "maintenance";
+        let clean = kind(name, queue, self.tools, handler)
+            .timeout(millis(self.settings.tasks.maintenance_timeout_ms))
+            .keep_result(self.result_kept());
+        engine.kind(clean).schedule(self.tick(name, queue, cron))
+    }
+
+    /// A tick is left out while the one before still waits or runs.
+    fn tick(&self, name: &str, queue: &str, cron: &str) -> Schedule {
+        let task = NewTask::new(name, &()).queue(queue).unique_key(name);
+        Schedule::cron(name.replace(['.', '_'], "-"), cron, self.when.time_zone.as_str(), task)
+    }
+
+    fn result_kept(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.settings.tasks.result_days))
+    }
+}
+
+/// A kind whose handler goes on with the trace of what enqueued the task.
+fn kind<H, F, T>(name: &str, queue: &str, tools: &Tools, handler: H) -> Kind
 where
     H: Fn(Tools, Job) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), Failure>> + Send + 'static,
+    F: Future<Output = Result<T, Failure>> + Send + 'static,
+    T: Serialize + 'static,
 {
     let tools = tools.clone();
-    Kind::new(name, queue, move |job| handler(tools.clone(), job))
-}
-
-/// A tick is left out while the one before still waits or runs.
-fn schedule(name: &str, cron: &str, kind: &str, queue: &str) -> Schedule {
-    Schedule::cron(name, cron, "UTC", NewTask::new(kind, &()).queue(queue).unique_key(kind))
-}
-
-fn maintenance(limits: &TaskSettings) -> Duration {
-    millis(limits.maintenance_timeout_ms)
+    Kind::new(name, queue, move |job: Job| {
+        service::continue_trace(job.traceparent.clone(), handler(tools.clone(), job))
+    })
 }
 
 fn millis(millis: u64) -> Duration {
@@ -108,7 +175,7 @@ mod tests {
         ];
         let pairs = pairs.map(|(key, value)| (format!("YOUTILITY_{key}"), value.to_owned()));
         let settings: Settings = load_settings(&crate::about(), &[], pairs).unwrap();
-        assert_eq!(settings.tasks.escalation_cron, "*/30 * * * *");
-        assert_eq!(settings.tasks.session_cleanup_cron, "0 */6 * * *");
+        assert_eq!(settings.schedules.ticket_escalate, "*/30 * * * *");
+        assert_eq!(settings.schedules.session_cleanup, "0 */6 * * *");
     }
 }

@@ -22,14 +22,15 @@ pub(super) struct DemoClient {
     pub(super) time_zone: &'static str,
     /// Code and name; the first is where alarms and guards are.
     pub(super) sites: &'static [(&'static str, &'static str)],
-    /// Names of those who may sign in, in the order of [`LOGINS`].
+    /// Names of those who may sign in, in the order of [`LOGINS`]; roles without a name nobody has.
     pub(super) login_names: &'static [&'static str],
+    /// What the client has bought.
+    capabilities: &'static [Capability],
 }
 
 /// One kind of person who may sign in.
 pub(super) struct DemoRole {
     pub(super) what: &'static str,
-    pub(super) place: usize,
     capabilities: &'static [Capability],
     sees_every_site: bool,
 }
@@ -56,7 +57,8 @@ pub(super) const CLIENTS: &[DemoClient] = &[
             ("MALL", "Lakeside mall"),
             ("PORT", "Container port"),
         ],
-        login_names: &["Meera Krishnan", "Devendra Rao", "Bhavesh"],
+        login_names: &["Meera Krishnan", "Devendra Rao", "Bhavesh", "Ishita Banerjee"],
+        capabilities: EVERYTHING_AND_OPERATE,
     },
     DemoClient {
         tenant: 2,
@@ -66,6 +68,7 @@ pub(super) const CLIENTS: &[DemoClient] = &[
         time_zone: "Europe/London",
         sites: &[("HQ", "Head office"), ("WARDS", "Ward block"), ("LAB", "Laboratories")],
         login_names: &["Eleanor Whitcombe", "Seán Ó Faoláin", "Tadeusz"],
+        capabilities: EVERYTHING,
     },
 ];
 
@@ -77,20 +80,33 @@ const EVERYTHING: &[Capability] = &[
     Capability::Admin,
 ];
 
+/// What the client has whose people run the installation for all.
+const EVERYTHING_AND_OPERATE: &[Capability] = &[
+    Capability::Web,
+    Capability::TicketsRead,
+    Capability::TicketsWrite,
+    Capability::DevicesRead,
+    Capability::Admin,
+    Capability::Operate,
+];
+
 /// Those who may sign in.
 pub(super) const LOGINS: &[DemoRole] = &[
-    DemoRole { what: "supervisor", place: 0, capabilities: EVERYTHING, sees_every_site: true },
+    DemoRole { what: "supervisor", capabilities: EVERYTHING, sees_every_site: true },
     DemoRole {
         what: "helpdesk",
-        place: 1,
         capabilities: &[Capability::Web, Capability::TicketsRead, Capability::TicketsWrite],
         sees_every_site: true,
     },
     DemoRole {
         what: "guard",
-        place: 2,
         capabilities: &[Capability::Web, Capability::TicketsRead, Capability::TicketsWrite],
         sees_every_site: false,
+    },
+    DemoRole {
+        what: "operator",
+        capabilities: &[Capability::Web, Capability::Operate],
+        sees_every_site: true,
     },
 ];
 
@@ -152,7 +168,7 @@ pub(super) fn foundation(
             time_zone: client.time_zone.to_owned(),
             demo: true,
         },
-        capabilities: EVERYTHING.to_vec(),
+        capabilities: client.capabilities.to_vec(),
         members,
         groups: vec![Group {
             id: client.group(),

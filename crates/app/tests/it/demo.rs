@@ -17,7 +17,7 @@ async fn seeding_twice_is_seeding_once() {
     let passwords = Passwords { people: "Walk-the-site-42".to_owned(), devices: BTreeMap::new() };
     let first = demo::seed(&owner, &passwords, noon()).await.unwrap();
     assert!(first.created);
-    assert_eq!((first.clients, first.people, first.devices, first.tickets), (2, 60, 12, 300));
+    assert_eq!((first.clients, first.people, first.devices, first.tickets), (2, 61, 12, 300));
     let tables = [
         "client where demo",
         "site",
@@ -51,7 +51,7 @@ async fn seeding_twice_is_seeding_once() {
 async fn everybody_can_sign_in(db: &Database) {
     let auth = db.store("auth");
     let logins = demo::logins();
-    assert_eq!(logins.len(), 6);
+    assert_eq!(logins.len(), 7);
     for login in logins {
         let name = LoginName::parse(&login.login).unwrap();
         let credential = app::sign_in::find_credential(&auth, &name).await.unwrap().unwrap();

@@ -30,15 +30,18 @@ fn process(client: ClientId) -> Actor {
 async fn an_overdue_ticket_is_escalated_once_however_many_workers_look() {
     let world = World::create().await;
     rules(&world).await;
+    let addresses = "duty@acme.example.com, Night@acme.example.com,asha@acme.example.com";
+    let sql = format!("update escalation_rule set notify = '{addresses}' where level = 2");
+    world.db.admin().await.execute(&sql, &[]).await.unwrap();
     let actor = world.actor(world.asha);
     let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
     let worker = world.db.store("worker");
     let process = process(world.client);
     let soon = noon() + SignedDuration::from_mins(59);
-    assert_eq!(escalation::escalate(&worker, &process, soon, 50).await.unwrap(), 0);
+    assert_eq!(escalation::escalate(&worker, &process, soon, 50).await.unwrap().escalated, 0);
     let due = noon() + SignedDuration::from_mins(60);
     let looking = (0..6).map(|_| escalation::escalate(&worker, &process, due, 50));
-    let escalated: usize = join_all(looking).await.into_iter().map(Result::unwrap).sum();
+    let escalated: usize = join_all(looking).await.into_iter().map(|done| done.unwrap().escalated).sum();
     assert_eq!(escalated, 1);
     let details = ticket::get(&world.web, &actor, raised.id).await.unwrap();
     assert_eq!(details.named.ticket.escalation_level, 1);
@@ -47,15 +50,16 @@ async fn an_overdue_ticket_is_escalated_once_however_many_workers_look() {
     assert_eq!(world.count("ticket_event where kind = 'ESCALATED'").await, 1);
 
     let later = due + SignedDuration::from_mins(180);
-    assert_eq!(escalation::escalate(&worker, &process, later, 50).await.unwrap(), 1);
-    assert_eq!(escalation::escalate(&worker, &process, later, 50).await.unwrap(), 0);
+    assert_eq!(escalation::escalate(&worker, &process, later, 50).await.unwrap().escalated, 1);
+    assert_eq!(escalation::escalate(&worker, &process, later, 50).await.unwrap().escalated, 0);
     let details = ticket::get(&world.web, &actor, raised.id).await.unwrap();
     assert_eq!(details.named.ticket.assignee_id, Some(world.ben));
     let event_id = details.history.last().unwrap().id;
     let mail = app::mail::TicketMail { ticket_id: raised.id, event_id };
     let mail = app::mail::prepare(&worker, &process, &mail).await.unwrap().unwrap();
     let addresses: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
-    assert_eq!(addresses, ["asha@acme.example.com", "duty@acme.example.com"]);
+    let everybody = ["asha@acme.example.com", "duty@acme.example.com", "night@acme.example.com"];
+    assert_eq!(addresses, everybody);
 }
 
 #[tokio::test]
@@ -73,7 +77,7 @@ async fn finished_waiting_and_quiet_tickets_and_other_clients_are_left_alone() {
     world.db.ticket(world.client, world.site).created_at(long_ago).await;
     let worker = world.db.store("worker");
     for client in escalation::list_client_ids(&worker).await.unwrap() {
-        assert_eq!(escalation::escalate(&worker, &process(client), noon(), 50).await.unwrap(), 0);
+        assert_eq!(escalation::escalate(&worker, &process(client), noon(), 50).await.unwrap().escalated, 0);
     }
 }
 
@@ -88,8 +92,8 @@ async fn a_sites_own_rule_goes_before_the_clients() {
     let worker = world.db.store("worker");
     let at = |minutes| noon() + SignedDuration::from_mins(minutes);
     let process = process(world.client);
-    assert_eq!(escalation::escalate(&worker, &process, at(599), 50).await.unwrap(), 0);
-    assert_eq!(escalation::escalate(&worker, &process, at(600), 50).await.unwrap(), 1);
+    assert_eq!(escalation::escalate(&worker, &process, at(599), 50).await.unwrap().escalated, 0);
+    assert_eq!(escalation::escalate(&worker, &process, at(600), 50).await.unwrap().escalated, 1);
 }
 
 #[tokio::test]
@@ -106,8 +110,8 @@ async fn time_that_does_not_count_is_not_made_up_for_when_work_begins_again() {
         let read = ticket::TicketRead { id: raised.id, version };
         ticket::move_to(&world.web, &actor, read, state, at(minutes)).await.unwrap();
     }
-    assert_eq!(escalation::escalate(&worker, &process, at(10_059), 50).await.unwrap(), 0);
-    assert_eq!(escalation::escalate(&worker, &process, at(10_060), 50).await.unwrap(), 1);
+    assert_eq!(escalation::escalate(&worker, &process, at(10_059), 50).await.unwrap().escalated, 0);
+    assert_eq!(escalation::escalate(&worker, &process, at(10_060), 50).await.unwrap().escalated, 1);
 }
 
 #[tokio::test]
@@ -120,7 +124,7 @@ async fn opening_a_new_ticket_does_not_restart_its_time() {
     let read = ticket::TicketRead { id: raised.id, version: 1 };
     ticket::move_to(&world.web, &actor, read, TicketState::Open, at(50)).await.unwrap();
     let escalated = escalation::escalate(&world.db.store("worker"), &process(world.client), at(60), 50).await;
-    assert_eq!(escalated.unwrap(), 1);
+    assert_eq!(escalated.unwrap().escalated, 1);
 }
 
 #[tokio::test]
@@ -135,7 +139,7 @@ async fn mail_of_each_escalation_goes_to_its_own_level_however_late() {
     let process = process(world.client);
     for minutes in [60, 240] {
         let at = noon() + SignedDuration::from_mins(minutes);
-        assert_eq!(escalation::escalate(&worker, &process, at, 50).await.unwrap(), 1);
+        assert_eq!(escalation::escalate(&worker, &process, at, 50).await.unwrap().escalated, 1);
     }
     let rows = world.db.admin().await.query("select args from task order by id", &[]).await.unwrap();
     for (row, (level, address)) in
@@ -148,4 +152,26 @@ async fn mail_of_each_escalation_goes_to_its_own_level_however_late() {
         assert_eq!(mail.recipients[0].email, address);
     }
     assert_eq!(rows.len(), 2);
+}
+
+#[tokio::test]
+async fn a_ticket_that_cannot_be_escalated_does_not_keep_the_others_from_it() {
+    let world = World::create().await;
+    rules(&world).await;
+    let high = domain::ticket::TicketPriority::High;
+    let mut tickets = Vec::new();
+    for hour in 1..=3 {
+        let at = format!("2029-12-31T0{hour}:00:00Z");
+        tickets.push(world.db.ticket(world.client, world.site).priority(high).created_at(&at).await);
+    }
+    let refuse = format!(
+        "alter table ticket_event add constraint untold check (ticket_id <> '{}' or kind <> 'ESCALATED')",
+        tickets[0]
+    );
+    world.db.admin().await.batch_execute(&refuse).await.unwrap();
+    let worker = world.db.store("worker");
+    let done = escalation::escalate(&worker, &process(world.client), noon(), 50).await.unwrap();
+    assert_eq!((done.overdue, done.escalated), (3, 2));
+    assert_eq!(done.failed.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), [tickets[0]]);
+    assert_eq!(world.count("ticket where escalation_level = 1").await, 2);
 }

@@ -1,7 +1,11 @@
-//! What mail about a ticket says, and that it is told once.
+//! What mail about a ticket says, and that it is posted and told once.
 
-use app::mail::{self, TicketMail};
+use std::time::Duration;
+
+use app::mail::{self, Letter, TicketMail};
+use app::outbox::{self, Answer, Attempt, Begun, Reply, SendMail, Verdict, Whole};
 use app::ticket::{self, Assignment, Draft};
+use domain::mail::Chances;
 use domain::ticket::TicketEventKind;
 use domain::{Actor, CorrelationId};
 use jiff::SignedDuration;
@@ -9,7 +13,13 @@ use jiff::SignedDuration;
 use crate::world::{World, noon, seen};
 
 async fn enqueued(world: &World) -> Vec<TicketMail> {
-    let rows = world.db.admin().await.query("select args from task order by id", &[]).await.unwrap();
+    let rows = world
+        .db
+        .admin()
+        .await
+        .query("select args from task where kind = 'ticket.mail' order by id", &[])
+        .await
+        .unwrap();
     rows.iter().map(|row| serde_json::from_value(row.get(0)).unwrap()).collect()
 }
 
@@ -37,14 +47,53 @@ async fn news_reach_creator_assignee_and_group_once_each() {
     assert_eq!(mail.news.correlation_id, actor.correlation_id);
     let addresses: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
     assert_eq!(addresses, ["asha@acme.example.com", "dee@acme.example.com"]);
+}
 
-    mail::record_sent(&worker, &process, &tasks[1], 2, noon()).await.unwrap();
-    mail::record_sent(&worker, &process, &tasks[1], 2, noon()).await.unwrap();
-    assert_eq!(world.count("ticket_event where kind = 'MAILED'").await, 1);
-    assert_eq!(mail::prepare(&worker, &process, &tasks[1]).await.unwrap(), None);
-    assert!(mail::prepare(&worker, &process, &tasks[0]).await.unwrap().is_some());
-    mail::record_refused(&worker, &process, &tasks[0], "550 no such user").await.unwrap();
-    assert_eq!(world.count("audit_event where action = 'ticket_mail_refused'").await, 1);
+#[tokio::test]
+async fn the_history_tells_of_mail_once_all_messages_about_an_event_have_ended() {
+    let world = World::create().await;
+    let group = world.db.group(world.client, "DESK").await;
+    world.db.person(world.client, "dee").email("dee@elsewhere.example.com").group(group).await;
+    let actor = world.actor(world.asha);
+    let raised = ticket::create(&world.web, &actor, &world.draft("Leak"), noon()).await.unwrap();
+    let to = Assignment { person_id: None, group_id: Some(group) };
+    ticket::assign(&world.web, &actor, seen(raised.id), to, noon()).await.unwrap();
+    let task = enqueued(&world).await[1];
+    let worker = world.db.store("worker");
+    let process = Actor::process(world.client, CorrelationId::generate());
+    let prepared = mail::prepare(&worker, &process, &task).await.unwrap().unwrap();
+    for posted in [2, 0] {
+        assert_eq!(mail::post(&worker, &process, &task, &prepared, &letter()).await.unwrap(), posted);
+    }
+
+    let terms = outbox::Terms {
+        from: outbox::MailSender { sender: "robot@example.com".to_owned(), reply_to: None },
+        rate: outbox::DomainRate { interval: Duration::ZERO, burst: Duration::ZERO },
+        suppressed_for: Duration::from_hours(24),
+    };
+    for (message, mailed) in posted(&world).await.into_iter().zip([0, 1]) {
+        let begun = outbox::begin(&worker, &process, message, &terms, noon()).await.unwrap();
+        let Begun::Send(outgoing) = begun else { panic!("{begun:?}") };
+        let email = outgoing.open().next().unwrap().to_owned();
+        let reply = Reply { code: Some(250), reason: "kept".to_owned() };
+        let answers = vec![Answer { email, verdict: Verdict::Taken, reply }];
+        let attempt = Attempt { answers, whole: Whole::Answered };
+        let chances = (Chances::Left, terms.suppressed_for);
+        outbox::settle(&worker, &process, (&outgoing, &attempt), chances, noon()).await.unwrap();
+        assert_eq!(world.count("ticket_event where kind = 'MAILED'").await, mailed);
+    }
+    assert_eq!(world.count("ticket_event where detail = 'Mailed to 2 addresses.'").await, 1);
+    assert_eq!(mail::prepare(&worker, &process, &task).await.unwrap(), None);
+}
+
+fn letter() -> Letter {
+    Letter { subject: "News".to_owned(), text: "News".to_owned(), html: "<p>News</p>".to_owned() }
+}
+
+async fn posted(world: &World) -> Vec<SendMail> {
+    let sql = "select args from task where kind = 'mail.send' order by id";
+    let rows = world.db.admin().await.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| serde_json::from_value(row.get(0)).unwrap()).collect()
 }
 
 #[tokio::test]

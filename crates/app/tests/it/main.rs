@@ -4,6 +4,8 @@
 mod demo;
 mod escalation;
 mod mail;
+mod outbox;
+mod publish;
 mod sign_in;
 mod telemetry;
 mod tickets;

@@ -1,15 +1,16 @@
-//! The server's side of an SMTP conversation (RFC 5321), without TLS and sign-in.
+//! The server's side of an SMTP conversation (RFC 5321), with TLS (RFC 3207) when told so, without sign-in.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-use super::Answer;
 use super::folder::Folder;
+use super::{Answer, Security};
 
 const LINE_BYTES_MAX: u64 = 4096;
 const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -26,11 +27,19 @@ struct Envelope {
 enum Next {
     Reply(String),
     ReadMail,
+    Upgrade(TlsAcceptor),
     Quit,
 }
 
+/// What bytes come over, protected or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 struct Conversation {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
+    /// The upgrade that is offered, and that mail waits for.
+    upgrade: Option<TlsAcceptor>,
     folder: Folder,
     answers: watch::Receiver<Answer>,
     envelope: Envelope,
@@ -39,17 +48,24 @@ struct Conversation {
 /// Talks with one client until it quits.
 pub(super) async fn converse(
     stream: TcpStream,
+    security: Security,
     folder: Folder,
     answers: watch::Receiver<Answer>,
 ) -> Result<()> {
+    let (stream, upgrade): (Box<dyn Stream>, _) = match security {
+        Security::None => (Box::new(stream), None),
+        Security::Starttls(acceptor) => (Box::new(stream), Some(acceptor)),
+        Security::Tls(acceptor) => (Box::new(acceptor.accept(stream).await.context("shaking hands")?), None),
+    };
     let stream = BufReader::new(stream);
-    let mut conversation = Conversation { stream, folder, answers, envelope: Envelope::default() };
+    let mut conversation = Conversation { stream, upgrade, folder, answers, envelope: Envelope::default() };
     conversation.say("220 mail sink ready").await?;
     while let Some(line) = conversation.read_line().await? {
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         match conversation.obey(&line) {
             Next::Reply(reply) => conversation.say(&reply).await?,
             Next::ReadMail => conversation.receive_mail().await?,
+            Next::Upgrade(acceptor) => conversation = conversation.upgraded(acceptor).await?,
             Next::Quit => return conversation.say("221 2.0.0 goodbye").await,
         }
     }
@@ -62,12 +78,20 @@ impl Conversation {
         let reply = match verb.to_ascii_uppercase().as_str() {
             "EHLO" => {
                 self.envelope = Envelope::default();
-                format!("250-mail sink\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SIZE {MAIL_BYTES_MAX}")
+                let starttls = if self.upgrade.is_some() { "250-STARTTLS\r\n" } else { "" };
+                format!(
+                    "250-mail sink\r\n250-8BITMIME\r\n250-PIPELINING\r\n{starttls}250 SIZE {MAIL_BYTES_MAX}"
+                )
             }
             "HELO" => {
                 self.envelope = Envelope::default();
                 "250 mail sink".to_owned()
             }
+            "STARTTLS" => match self.upgrade.take() {
+                Some(acceptor) => return Next::Upgrade(acceptor),
+                None => "502 5.5.1 command not known".to_owned(),
+            },
+            "MAIL" if self.upgrade.is_some() => "530 5.7.0 say STARTTLS first".to_owned(),
             "MAIL" => self.begin_mail(rest),
             "RCPT" => self.add_recipient(rest),
             "DATA" if self.envelope.to.is_empty() => "503 5.5.1 name a recipient first".to_owned(),
@@ -109,17 +133,14 @@ impl Conversation {
         if self.envelope.to.len() == RECIPIENTS_MAX {
             return "452 4.5.3 too many recipients".to_owned();
         }
-        let is_refused = match &*self.answers.borrow() {
-            Answer::PutOff => return "451 4.3.0 try again later".to_owned(),
-            Answer::Refuse => true,
-            Answer::RefuseAndPutOff { put_off, .. } if *put_off == address => {
-                return "451 4.3.0 try again later".to_owned();
-            }
-            Answer::RefuseOnly(refused) | Answer::RefuseAndPutOff { refused, .. } => *refused == address,
-            Answer::Accept => false,
+        let refusal = match &*self.answers.borrow() {
+            Answer::PutOff => Some("451 4.3.0 try again later".to_owned()),
+            Answer::Refuse => Some("550 5.1.1 there is no such mailbox".to_owned()),
+            Answer::Each(replies) => replies.get(&address).cloned(),
+            Answer::Accept | Answer::AfterMessage(_) | Answer::Silence => None,
         };
-        if is_refused {
-            return "550 5.1.1 there is no such mailbox".to_owned();
+        if let Some(refusal) = refusal {
+            return refusal;
         }
         self.envelope.to.push(address);
         "250 2.1.5 ok".to_owned()
@@ -147,8 +168,23 @@ impl Conversation {
         if too_large {
             return self.say(&format!("552 5.3.4 a mail may have {MAIL_BYTES_MAX} bytes")).await;
         }
+        let answer = self.answers.borrow_and_update().clone();
+        if let Answer::AfterMessage(reply) = answer {
+            return self.say(&reply).await;
+        }
         let name = self.folder.keep(&raw).await?;
+        if answer == Answer::Silence {
+            self.answers.changed().await.context("waiting for another answer")?;
+            bail!("the sender is not told that a mail was kept");
+        }
         self.say(&format!("250 2.0.0 kept as {name}")).await
+    }
+
+    /// The same under TLS, as if nothing had been said before.
+    async fn upgraded(mut self, acceptor: TlsAcceptor) -> Result<Self> {
+        self.say("220 2.0.0 go ahead").await?;
+        let stream = acceptor.accept(self.stream.into_inner()).await.context("shaking hands")?;
+        Ok(Self { stream: BufReader::new(Box::new(stream)), envelope: Envelope::default(), ..self })
     }
 
     /// The next line with its end; `None` when the client has left.

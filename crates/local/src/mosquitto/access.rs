@@ -79,17 +79,21 @@ pub struct Login {
 }
 
 impl Login {
-    /// A device: publishes its readings, reads the answers to them.
+    /// A device: publishes its readings, reads the answers to them and what it is to do.
     pub fn device(client_code: &str, device_code: &str, password: PasswordHash) -> Self {
         let topic = format!("yt/v1/{client_code}/{device_code}");
         Self {
             username: format!("{client_code}.{device_code}"),
             password,
-            access: vec![Access::Write(format!("{topic}/telemetry")), Access::Read(format!("{topic}/ack"))],
+            access: vec![
+                Access::Write(format!("{topic}/telemetry")),
+                Access::Read(format!("{topic}/ack")),
+                Access::Read(format!("{topic}/cmd/#")),
+            ],
         }
     }
 
-    /// The bridge: reads every device's readings, answers each.
+    /// The bridge: reads every device's readings, answers each, tells devices what to do and others what happened.
     pub fn bridge(password: PasswordHash) -> Self {
         Self {
             username: "bridge".to_owned(),
@@ -97,6 +101,8 @@ impl Login {
             access: vec![
                 Access::Read("yt/v1/+/+/telemetry".to_owned()),
                 Access::Write("yt/v1/+/+/ack".to_owned()),
+                Access::Write("yt/v1/+/+/cmd/#".to_owned()),
+                Access::Write("yt/v1/+/.feed/#".to_owned()),
             ],
         }
     }
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_gets_its_own_two_topics() {
+    fn a_device_gets_its_own_topics_only() {
         let password = PasswordHash::of("secret").unwrap();
         let text = access_file(&[Login::device("ACME", "PUMP-1", password.clone()), Login::health(password)])
             .unwrap();
@@ -168,6 +174,7 @@ mod tests {
              \nuser ACME.PUMP-1\n\
              topic write yt/v1/ACME/PUMP-1/telemetry\n\
              topic read yt/v1/ACME/PUMP-1/ack\n\
+             topic read yt/v1/ACME/PUMP-1/cmd/#\n\
              \nuser health\n"
         );
     }

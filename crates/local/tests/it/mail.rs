@@ -122,6 +122,41 @@ async fn recipients_can_be_put_off_or_refused() {
 }
 
 #[tokio::test]
+async fn single_recipients_and_whole_mails_can_be_answered_as_told() {
+    let folder = folder("told");
+    let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
+    let mut client = Client::connect(&sink).await;
+    client.say("EHLO test").await;
+    client.say("MAIL FROM:<a@example.com>").await;
+    sink.answer(Answer::each([("b@example.com", "550 5.7.1 not you")]));
+    assert_eq!(client.say("RCPT TO:<b@example.com>").await, "550 5.7.1 not you\r\n");
+    assert!(client.say("RCPT TO:<c@example.com>").await.starts_with("250"));
+    sink.answer(Answer::AfterMessage("554 5.7.1 spam".to_owned()));
+    client.say("DATA").await;
+    assert_eq!(client.say("\r\nhello\r\n.").await, "554 5.7.1 spam\r\n");
+    assert_eq!(sink.mails().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_mail_may_be_kept_without_a_word() {
+    let folder = folder("silence");
+    let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();
+    let mut client = Client::connect(&sink).await;
+    client.say("EHLO test").await;
+    client.say("MAIL FROM:<a@example.com>").await;
+    client.say("RCPT TO:<b@example.com>").await;
+    client.say("DATA").await;
+    sink.answer(Answer::Silence);
+    client.0.write_all(b"\r\nhello\r\n.\r\n").await.unwrap();
+    while sink.mails().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    sink.answer(Answer::Accept);
+    let mut rest = String::new();
+    assert_eq!(client.0.read_to_string(&mut rest).await.unwrap(), 0, "{rest}");
+}
+
+#[tokio::test]
 async fn an_endless_line_ends_the_conversation() {
     let folder = folder("endless");
     let sink = MailSink::start(&folder.0, ANY_PORT, ANY_PORT).await.unwrap();

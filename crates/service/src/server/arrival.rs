@@ -80,7 +80,7 @@ pub(super) struct Arrival {
     pub(super) presentation: Presentation,
     pattern: Option<String>,
     named: NamedRoute,
-    traceparent: Option<String>,
+    pub(super) traceparent: Option<String>,
     begun: Instant,
 }
 
@@ -106,9 +106,6 @@ impl Arrival {
         extensions.insert(named.clone());
         extensions.insert(correlation_id);
         extensions.insert(deadline);
-        if let Some(traceparent) = &traceparent {
-            extensions.insert(trace::Incoming(traceparent.clone()));
-        }
         drop(extensions);
         Self {
             method: method_label(request.method()),

@@ -16,7 +16,7 @@ use super::body::{self, Refused};
 use super::guard::Limits;
 use super::outcome::{Outcome, present, problem_from};
 use crate::metrics::{self, Answered, InFlight};
-use crate::{Problem, panics};
+use crate::{Problem, panics, trace};
 
 /// The status in the log of a request whose client did not wait; nobody receives it.
 const CLIENT_GONE: u16 = 499;
@@ -56,7 +56,9 @@ async fn answer<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Problem> {
     limits.admit(&request)?;
-    let handled = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
+    let handling =
+        trace::continue_trace(arrival.traceparent.clone(), async move { next.call(request).await });
+    let handled = AssertUnwindSafe(handling).catch_unwind();
     match tokio::time::timeout(arrival.deadline.remaining(), handled).await {
         Ok(Ok(Ok(response))) => Ok(response),
         Ok(Ok(Err(error))) => Err(problem_from(&error)),

@@ -43,6 +43,33 @@ const BEYOND_CLIENTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "mail is posted by use cases, which split, cut and clean what they are given",
+        &[
+            "mail_attempts_check",
+            "mail_body_check",
+            "mail_bounce_email_check",
+            "mail_bounce_reason_check",
+            "mail_bounce_reply_code_check",
+            "mail_cause_key",
+            "mail_domain_check",
+            "mail_kind_check",
+            "mail_part_check",
+            "mail_reason_check",
+            "mail_recipients_check",
+            "mail_reply_code_check",
+            "mail_subject_check",
+            "mail_subject_kind_check",
+        ],
+    ),
+    (
+        "the cache's keys and answers are made by the use cases that keep them",
+        &["select2_cache_key_check", "select2_cache_value_check"],
+    ),
+    (
+        "written by triggers and refreshes only",
+        &["mv_location_dropdown_key", "mv_people_dropdown_key", "select2_change_list_fkey"],
+    ),
+    (
         "ids and numbers the use case has just read or made",
         &[
             "ticket_alarm_rule_fkey",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Capability;
+use domain::mail::MailState;
 use domain::telemetry::Comparison;
 use domain::text::TextEnum;
 use domain::ticket::{TicketEventKind, TicketPriority, TicketSource, TicketState};
@@ -14,6 +15,7 @@ pub(crate) const ENUMS: &[(&str, &[&str])] = &[
     ("alarm_rule_priority_check", TicketPriority::LABELS),
     ("client_capability_check", Capability::LABELS),
     ("escalation_rule_priority_check", TicketPriority::LABELS),
+    ("mail_state_check", MailState::LABELS),
     ("person_capability_check", Capability::LABELS),
     ("ticket_event_kind_check", TicketEventKind::LABELS),
     ("ticket_priority_check", TicketPriority::LABELS),

@@ -48,6 +48,24 @@ const ROWS: &str = "
     select client_id, gen_random_uuid(), id, 'COMMENTED', 'A word', correlation_id
       from ticket, generate_series(1, 3);
 
+    insert into mail (client_id, id, created_at, kind, subject_kind, subject_id, cause_id, part, domain, recipients,
+                      subject, text_body, html_body, body_kept, correlation_id)
+    select client_id, gen_random_uuid(), now() - number * interval '10 seconds', 'ticket', 'ticket', gen_random_uuid(),
+           gen_random_uuid(), 0, 'example.com', '[{}]', 'News', '', '', true, gen_random_uuid()
+      from client, generate_series(1, 20000) as number;
+
+    insert into mail_bounce (client_id, email, mail_id, reason, bounced_at, suppressed_until)
+    select client_id, 'person' || number || '@example.com', gen_random_uuid(), 'gone', now(), now()
+      from client, generate_series(1, 2000) as number;
+
+    insert into mail_turn (client_id, domain, free_at)
+    select client_id, 'd' || number || '.example.com', now()
+      from client, generate_series(1, 2000) as number;
+
+    insert into mail_domain (domain, free_at)
+    select 'd' || number || '.example.com', now()
+      from generate_series(1, 2000) as number;
+
     analyze";
 
 /// Fills a database.

@@ -113,6 +113,27 @@ impl Link {
         }
     }
 
+    /// Waits for a connection that is up.
+    pub(super) async fn up(&self) -> AsyncClient {
+        let mut state = self.state.clone();
+        let client = match state.wait_for(|state| matches!(state, LinkState::Up(_))).await.as_deref() {
+            Ok(LinkState::Up(client)) => Some(client.clone()),
+            // The link itself has ended, and no connection will come.
+            Ok(LinkState::Connecting | LinkState::Down(_)) | Err(_) => None,
+        };
+        match client {
+            Some(client) => client,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until the connection is not up.
+    pub(super) async fn down(&self) {
+        let mut state = self.state.clone();
+        // An error means that the link itself has ended.
+        drop(state.wait_for(|state| !matches!(state, LinkState::Up(_))).await);
+    }
+
     /// Ends the connection after everything that was asked of it; the broker keeps the session.
     pub(crate) async fn leave(mut self) {
         if let Some(client) = self.client()

@@ -31,6 +31,16 @@ pub(super) fn answering(settings: &BrokerSettings) -> Result<MqttOptions> {
     Ok(options)
 }
 
+/// Options of the connection that publishes for tasks: nothing to remember, and no more under way than tasks run.
+pub(super) fn publishing(settings: &BrokerSettings, in_flight_max: u16) -> Result<MqttOptions> {
+    let mut options = common(settings, format!("{}-pub", session_name(settings)))?;
+    options
+        .set_clean_start(true)
+        .set_connect_properties(properties(settings))
+        .set_outgoing_inflight_upper_limit(in_flight_max);
+    Ok(options)
+}
+
 /// The name of our session: the replica's, and a mark that only who knows our password can make.
 ///
 /// A broker closes a connection when another one comes under the same name, whatever its account. A name that devices

@@ -7,4 +7,5 @@ mod faults;
 mod flow;
 mod poison;
 mod process;
+mod publishing;
 mod world;

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 pub(crate) const DEVICE_PASSWORD: &str = "of the pump";
-const BRIDGE_PASSWORD: &str = "of the bridge";
+pub(crate) const BRIDGE_PASSWORD: &str = "of the bridge";
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
@@ -48,6 +48,11 @@ impl TestBroker {
         self.running.take().unwrap().stop().await.unwrap();
     }
 
+    /// Gives the running broker another set of logins.
+    pub(crate) fn set_logins(&self, logins: &[Login]) {
+        self.running.as_ref().unwrap().set_logins(logins).unwrap();
+    }
+
     pub(crate) async fn restart(&mut self) {
         self.running = Some(self.broker.start().await.unwrap());
     }
@@ -67,13 +72,29 @@ impl TestBroker {
 
     /// Keeps answers for a device at the broker from this moment on.
     pub(crate) async fn keep_answers(&self, device: &str) {
-        assert!(self.subscriber(device).arg("-E").status().await.unwrap().success());
+        assert!(self.subscriber(device, "ack").arg("-E").status().await.unwrap().success());
+    }
+
+    /// Keeps commands for a device at the broker from this moment on.
+    pub(crate) async fn keep_commands(&self, device: &str) {
+        assert!(self.subscriber(device, "cmd/#").arg("-E").status().await.unwrap().success());
+    }
+
+    /// Reads commands the broker has kept, up to `count`, waiting at most `seconds`: topic, payload, user properties.
+    pub(crate) async fn commands(&self, device: &str, count: usize, seconds: u64) -> Vec<String> {
+        let output = self
+            .subscriber(device, "cmd/#")
+            .args(["-C", &count.to_string(), "-W", &seconds.to_string(), "-F", "%t %p %P"])
+            .output()
+            .await
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// Reads answers the broker has kept, up to `count`, waiting at most `seconds`.
     pub(crate) async fn answers(&self, device: &str, count: usize, seconds: u64) -> Vec<Value> {
         let output = self
-            .subscriber(device)
+            .subscriber(device, "ack")
             .args(["-C", &count.to_string(), "-W", &seconds.to_string()])
             .output()
             .await
@@ -97,19 +118,19 @@ impl TestBroker {
         }
     }
 
-    fn subscriber(&self, device: &str) -> Command {
+    fn subscriber(&self, device: &str, channel: &str) -> Command {
         let mut command = Command::new("mosquitto_sub");
         command
             .args(["-V", "5", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-q", "1"])
             .args(["-u", &format!("ACME.{device}"), "-P", DEVICE_PASSWORD])
             .args([
                 "-i",
-                &format!("device-{device}"),
+                &format!("device-{device}-{}", &channel[..3]),
                 "-c",
                 "-x",
                 "3600",
                 "-t",
-                &format!("yt/v1/ACME/{device}/ack"),
+                &format!("yt/v1/ACME/{device}/{channel}"),
             ]);
         command
     }
@@ -142,6 +163,11 @@ impl World {
 
     /// Starts everything; `change` may change the bridge's settings.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_between(async |_, settings| change(settings)).await
+    }
+
+    /// The same; `change` may also put something between broker and bridge.
+    pub(crate) async fn start_between(change: impl AsyncFnOnce(&TestBroker, &mut Settings)) -> Self {
         let db = Database::create().await;
         let client = db.client("ACME").await;
         let site = db.site(client, "HQ").await;
@@ -150,7 +176,7 @@ impl World {
         let proxy = ChaosProxy::start(db.address()).await;
         let mut settings = settings(&db, broker.port);
         settings.database.port = proxy.address().port();
-        change(&mut settings);
+        change(&broker, &mut settings).await;
         let bridge = service::spawn(mqtt_bridge::about(), settings, mqtt_bridge::start).await.unwrap();
         wait_until_ready(bridge.admin).await;
         let admin = db.admin().await;
@@ -177,6 +203,13 @@ pub(crate) fn environment(db: &Database, broker_port: u16) -> Vec<(String, Strin
         ("BROKER__RECONNECT_DELAY_MIN_MS", "50"),
         ("BROKER__RECONNECT_DELAY_MAX_MS", "200"),
         ("BATCH__RETRY_DELAY_MAX_MS", "200"),
+        ("QUEUE__POLL_INTERVAL_MS", "100"),
+        ("QUEUE__RETRY_MAX_MS", "200"),
+        ("TASKS__PUBLISH_PATIENCE_MS", "100"),
+        ("TASKS__PUBLISH_AWAY_PAUSE_MS", "100"),
+        ("TASKS__PUBLISH_ANSWER_TIMEOUT_MS", "2000"),
+        ("TASKS__PUBLISH_BACKOFF_MIN_MS", "50"),
+        ("TASKS__PUBLISH_BACKOFF_MAX_MS", "200"),
     ];
     testkit::env_with(env, &more)
 }

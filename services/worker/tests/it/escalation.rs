@@ -31,3 +31,48 @@ async fn an_overdue_ticket_goes_to_whom_the_rule_names_and_they_are_told() {
     assert_eq!(escalated[0].get::<_, Option<uuid::Uuid>>(1), Some(*boss.as_uuid()));
     world.worker.stop().await.unwrap();
 }
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// An overdue ticket of a client whose rule gives it to a person.
+async fn overdue(world: &World, client: domain::ClientId, site: domain::SiteId) -> domain::TicketId {
+    let boss = world.db.person(client, "boss").email("boss@example.com").await;
+    let sql = "insert into escalation_rule (client_id, id, priority, level, after_minutes, person_id)
+               values ($1, gen_random_uuid(), 'MEDIUM', 1, 30, $2)";
+    world.admin.execute(sql, &[&client, &boss]).await.unwrap();
+    world.db.ticket(client, site).created_at("2020-01-01T00:00:00Z").await
+}
+
+#[tokio::test]
+async fn the_trouble_of_one_client_does_not_keep_the_others_waiting_and_is_tried_again() {
+    let world = World::start().await;
+    let other = world.db.client("OTHER").await;
+    let site = world.db.site(other, "HQ").await;
+    let stuck = overdue(&world, world.client, world.site).await;
+    overdue(&world, other, site).await;
+    let refuse =
+        format!("alter table ticket add constraint stuck check (id <> '{stuck}' or escalation_level = 0)");
+    world.admin.batch_execute(&refuse).await.unwrap();
+    queue::enqueue(&world.admin, &[NewTask::new("ticket.escalate", &())]).await.unwrap();
+    let failed = "select least(count(*), 1) from task_attempt where outcome = 'FAILED'";
+    world.db.wait_for_count(failed, 1).await;
+    let escalated = "select count(*) from ticket where escalation_level = 1";
+    assert_eq!(world.db.count(escalated).await, 1);
+
+    world.admin.batch_execute("alter table ticket drop constraint stuck").await.unwrap();
+    world.db.wait_for_count(escalated, 2).await;
+    world.db.wait_for_count("select count(*) from task where kind = 'ticket.escalate'", 0).await;
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_task_enqueues_continues_the_trace_of_what_enqueued_the_task() {
+    let world = World::start().await;
+    overdue(&world, world.client, world.site).await;
+    queue::pause(&world.admin, "email", "test").await.unwrap();
+    let task = NewTask::new("ticket.escalate", &()).traceparent(TRACE);
+    queue::enqueue(&world.admin, &[task]).await.unwrap();
+    let sql = format!("select count(*) from task where kind = 'ticket.mail' and traceparent = '{TRACE}'");
+    world.db.wait_for_count(&sql, 1).await;
+    world.worker.stop().await.unwrap();
+}

@@ -4,5 +4,6 @@
 mod escalation;
 mod mail;
 mod process;
+mod relay_tls;
 mod upkeep;
 mod world;

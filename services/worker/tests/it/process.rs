@@ -29,8 +29,13 @@ async fn unknown_keys_and_impossible_values_are_named() {
     let development = worker().set(&[("PROCESS__ENVIRONMENT", "development")]);
     development.clone().set(&[("MAIL__HOSTNAME", "x")]).refuses_settings(&["hostname"]).await;
     development
+        .clone()
         .set(&[("MAIL__FROM", "nobody"), ("QUEUE__LEASE_MS", "1")])
         .refuses_settings(&["mail.from", "queue.lease_ms"])
+        .await;
+    development
+        .set(&[("SCHEDULES__QUEUE_CLEANUP", "at noon"), ("SCHEDULES__TIME_ZONE", "Mars/Olympus")])
+        .refuses_settings(&["schedules.queue_cleanup", "schedules.time_zone"])
         .await;
 }
 
@@ -43,5 +48,5 @@ async fn strong_secrets_pass_and_are_never_printed() {
     ]);
     strong.accepts_settings().await;
     let shown = strong.printed_settings().await;
-    assert!(shown.contains("escalation_cron = \"*/30 * * * *\""), "{shown}");
+    assert!(shown.contains("ticket_escalate = \"*/30 * * * *\""), "{shown}");
 }

@@ -1,0 +1,37 @@
+//! `queue.cleanup`: what the queue keeps for a time only goes.
+
+use queue::{Failure, Job};
+use serde::Serialize;
+
+use super::Tools;
+
+/// Rows one statement deletes.
+const ROWS_AT_ONCE: i64 = 10_000;
+
+/// What a round did.
+#[derive(Serialize)]
+pub(super) struct CleanedUp {
+    keys: u64,
+    tenants: u64,
+    actions: u64,
+}
+
+/// Removes keys whose time is over, tenants whose rate is unused, and old notes of what was done by hand.
+pub(super) async fn run(tools: Tools, _job: Job) -> Result<CleanedUp, Failure> {
+    let client = tools.store.pool().get().await?;
+    let days = i32::from(tools.retention.audit_days);
+    let mut done = CleanedUp { keys: 0, tenants: queue::forget_tenants(&**client).await?, actions: 0 };
+    loop {
+        let keys = queue::expire_keys(&**client, ROWS_AT_ONCE).await?;
+        let actions = queue::expire_actions(&**client, days, ROWS_AT_ONCE).await?;
+        done.keys += keys;
+        done.actions += actions;
+        // Fewer than might have gone: none are left.
+        if keys.max(actions) < ROWS_AT_ONCE.unsigned_abs() {
+            break;
+        }
+    }
+    let CleanedUp { keys, tenants, actions } = done;
+    tracing::info!(target: "upkeep", keys, tenants, actions, "the queue was cleaned up");
+    Ok(done)
+}
