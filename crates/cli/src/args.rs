@@ -1,8 +1,17 @@
 //! The command line.
 
+pub(crate) mod tasks;
+pub(crate) mod upkeep;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use self::tasks::TasksCommand;
+use self::upkeep::{CleanUpSessionsOptions, ResetRateLimitOptions, Select2Command};
+
+/// Names the home where no argument does.
+pub(crate) const HOME_VARIABLE: &str = "YOUTILITY_HOME";
 
 /// Field operations on one PostgreSQL.
 #[derive(Parser)]
@@ -26,9 +35,16 @@ pub(crate) enum Command {
     Logs(LogOptions),
     /// Brings a database's schema up to date.
     Migrate(MigrateOptions),
-    /// Tasks that were given up.
+    /// Background tasks and their queues: looking, repeating, cancelling, pausing, limiting, draining.
     #[command(subcommand)]
     Tasks(TasksCommand),
+    /// Removes sessions that have ended.
+    CleanupSessions(CleanUpSessionsOptions),
+    /// Forgets counted attempts to sign in, so that who is blocked may try again.
+    ResetRateLimit(ResetRateLimitOptions),
+    /// Cached answers and whole lists.
+    #[command(subcommand)]
+    Select2Cache(Select2Command),
     /// Demo data.
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -41,7 +57,7 @@ pub(crate) enum Command {
 #[derive(Args, Clone)]
 pub(crate) struct Place {
     /// Folder of cluster, logs, mail and secrets.
-    #[arg(long, default_value = ".dev", env = "YOUTILITY_HOME")]
+    #[arg(long, default_value = ".dev", env = HOME_VARIABLE)]
     pub(crate) home: PathBuf,
 }
 
@@ -107,40 +123,6 @@ pub(crate) struct MigrateOptions {
     /// Only creates the database roles; needs a role that may create roles.
     #[arg(long)]
     pub(crate) roles: bool,
-}
-
-/// Where the queue is.
-#[derive(Args)]
-pub(crate) struct QueuePlace {
-    /// The running system's home.
-    #[command(flatten)]
-    pub(crate) place: Place,
-    /// Settings files with a `database` section, for a database that `up` does not run; the environment wins.
-    #[arg(long)]
-    pub(crate) config: Vec<PathBuf>,
-}
-
-/// Commands on dead letters: tasks that failed for good.
-#[derive(Subcommand)]
-pub(crate) enum TasksCommand {
-    /// Lists them, the latest first.
-    DeadLetters(QueuePlace),
-    /// Runs one again, with all its attempts.
-    Retry {
-        /// The task's id.
-        id: uuid::Uuid,
-        /// Where the queue is.
-        #[command(flatten)]
-        place: QueuePlace,
-    },
-    /// Drops one.
-    Discard {
-        /// The task's id.
-        id: uuid::Uuid,
-        /// Where the queue is.
-        #[command(flatten)]
-        place: QueuePlace,
-    },
 }
 
 /// Commands on demo data.

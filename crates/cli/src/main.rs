@@ -17,6 +17,7 @@ mod supervisor;
 mod tasks;
 mod tools;
 mod up;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Logs(options) => logs::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Tasks(command) => tasks::run(&command).await,
+        Command::CleanupSessions(options) => upkeep::clean_up_sessions(&options).await,
+        Command::ResetRateLimit(options) => upkeep::reset_rate_limit(&options).await,
+        Command::Select2Cache(command) => upkeep::select2_cache(&command).await,
         Command::Demo(DemoCommand::Seed(place)) => database::seed_again(&place).await,
         Command::Device(DeviceCommand::Simulate(options)) => device::simulate(&options).await,
     }

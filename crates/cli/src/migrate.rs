@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use service::{Mistakes, ProcessSettings, Settings};
 use store::DatabaseSettings;
 
-use crate::args::MigrateOptions;
+use crate::args::{HOME_VARIABLE, MigrateOptions};
 use crate::keys::ROLES;
 use crate::say;
 
@@ -44,7 +44,9 @@ impl Settings for MigrateSettings {
 impl MigrateSettings {
     /// Reads files and environment over the defaults.
     pub(crate) fn load(files: &[PathBuf]) -> Result<Self> {
-        service::load_settings(&service::about!(), files, std::env::vars()).context("reading the settings")
+        // The home is an argument that may stand in the environment, and no setting.
+        let env = std::env::vars().filter(|(key, _)| key != HOME_VARIABLE);
+        service::load_settings(&service::about!(), files, env).context("reading the settings")
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::finding::{Finding, Observation};
-use crate::targets::Target;
+use crate::targets::{Target, Weight};
 
 /// What is known of all targets.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub(crate) struct Board {
 #[derive(Clone)]
 struct Place {
     name: String,
-    critical: bool,
+    weight: Weight,
     depends_on: Vec<String>,
     last: watch::Receiver<Option<Observation>>,
 }
@@ -28,8 +28,8 @@ struct Place {
 pub(crate) struct Standing {
     /// Its check's name.
     pub(crate) name: String,
-    /// Whether the whole is unhealthy without it.
-    pub(crate) critical: bool,
+    /// What the whole is without it.
+    pub(crate) weight: Weight,
     /// Checks whose failure explains this one's.
     pub(crate) depends_on: Vec<String>,
     /// What counts: what was found, or that nothing recent is known.
@@ -49,7 +49,7 @@ impl Board {
         let (sender, last) = watch::channel(None);
         self.places.push(Place {
             name: target.name.clone(),
-            critical: target.critical,
+            weight: target.weight,
             depends_on: target.depends_on.clone(),
             last,
         });
@@ -69,7 +69,7 @@ impl Board {
                 let observation = place.last.borrow().clone();
                 Standing {
                     name: place.name.clone(),
-                    critical: place.critical,
+                    weight: place.weight,
                     depends_on: place.depends_on.clone(),
                     finding: counts(observation.as_ref(), at, self.stale_after),
                     observation,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::board::Standing;
 use crate::cause::Causes;
+use crate::targets::Weight;
 
 /// Who reads a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(crate) fn health(standings: &[Standing], timestamp: Timestamp, audience: Aud
 pub(crate) fn ready(standings: &[Standing], timestamp: Timestamp) -> ReadyReport {
     let details: BTreeMap<String, String> = standings
         .iter()
-        .filter(|one| one.critical && one.finding.status == HealthStatus::Unhealthy)
+        .filter(|one| one.weight == Weight::Serving && one.finding.status == HealthStatus::Unhealthy)
         .map(|one| (one.name.clone(), one.finding.message.clone()))
         .collect();
     let status = if details.is_empty() { Readiness::Ready } else { Readiness::NotReady };
@@ -56,8 +57,8 @@ fn with_status(standings: &[Standing], status: HealthStatus) -> BTreeSet<String>
 }
 
 fn overall(standings: &[Standing]) -> HealthStatus {
-    let worst = standings.iter().map(|one| match (one.critical, one.finding.status) {
-        (false, HealthStatus::Unhealthy) => HealthStatus::Degraded,
+    let worst = standings.iter().map(|one| match (one.weight, one.finding.status) {
+        (Weight::Minor, HealthStatus::Unhealthy) => HealthStatus::Degraded,
         (_, status) => status,
     });
     worst.max().unwrap_or(HealthStatus::Healthy)
@@ -71,7 +72,7 @@ fn check(one: &Standing, cause: Option<String>, audience: Audience) -> HealthChe
     let seen = one.observation.as_ref();
     HealthCheck {
         status: one.finding.status,
-        critical: one.critical,
+        critical: one.weight != Weight::Minor,
         message: one.finding.message.clone(),
         timestamp: seen.map(|seen| seen.at),
         duration_ms: seen.map_or(0, |seen| u64::try_from(seen.duration.as_millis()).unwrap_or(u64::MAX)),
@@ -86,15 +87,9 @@ mod tests {
     use super::*;
     use crate::finding::Finding;
 
-    fn standing(name: &str, critical: &[&str], finding: Finding) -> Standing {
+    fn standing(name: &str, weight: Weight, finding: Finding) -> Standing {
         let depends_on = if name == "database" { vec![] } else { vec!["database".to_owned()] };
-        Standing {
-            name: name.to_owned(),
-            critical: critical.contains(&name),
-            depends_on,
-            finding,
-            observation: None,
-        }
+        Standing { name: name.to_owned(), weight, depends_on, finding, observation: None }
     }
 
     fn report(standings: &[Standing], audience: Audience) -> HealthReport {
@@ -103,10 +98,9 @@ mod tests {
 
     #[test]
     fn one_failing_service_degrades_and_a_critical_check_breaks() {
-        let critical = ["database"];
         let mut standings = vec![
-            standing("database", &critical, Finding::healthy("answers")),
-            standing("web", &critical, Finding::unhealthy("cannot be reached")),
+            standing("database", Weight::Serving, Finding::healthy("answers")),
+            standing("web", Weight::Minor, Finding::unhealthy("cannot be reached")),
         ];
         assert_eq!(report(&standings, Audience::Everyone).status, HealthStatus::Degraded);
         assert_eq!(ready(&standings, Timestamp::UNIX_EPOCH).status, Readiness::Ready);
@@ -119,10 +113,21 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_nobody_works_on_is_unhealthy_and_takes_no_visitor_away() {
+        let standings = [
+            standing("database", Weight::Serving, Finding::healthy("answers")),
+            standing("task_queue", Weight::Working, Finding::unhealthy("no worker is alive")),
+        ];
+        let report = report(&standings, Audience::Everyone);
+        assert_eq!((report.status, report.checks["task_queue"].critical), (HealthStatus::Unhealthy, true));
+        assert_eq!(ready(&standings, Timestamp::UNIX_EPOCH).status, Readiness::Ready);
+    }
+
+    #[test]
     fn versions_are_for_operators() {
         let finding =
             Finding::healthy("answers").detail("query_time_ms", 1).internal("database_version", "15.18");
-        let standings = [standing("database", &["database"], finding)];
+        let standings = [standing("database", Weight::Serving, finding)];
         let keys = |audience| {
             report(&standings, audience).checks["database"].details.keys().cloned().collect::<Vec<_>>()
         };

@@ -102,12 +102,14 @@ pub enum Tls {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskQueueSettings {
-    /// Milliseconds between two questions: each counts every live task.
+    /// Milliseconds between two questions.
     pub interval_ms: u64,
+    /// How far tasks are counted.
+    pub counted_max: i64,
     /// Seconds the oldest ready task may wait before the queue is degraded.
     pub degraded_age_seconds: f64,
-    /// Seconds the oldest ready task may wait before the queue is unhealthy.
-    pub unhealthy_age_seconds: f64,
+    /// Seconds the oldest ready task may wait while no worker is alive before the queue is unhealthy.
+    pub unattended_age_seconds: f64,
 }
 
 impl TaskQueueSettings {
@@ -169,14 +171,20 @@ impl Settings {
         mistakes.range("probe.interval_ms", interval_ms, 1..=600_000);
         mistakes.range("probe.time_limit_ms", time_limit_ms, 1..=60_000);
         mistakes.range("task_queue.interval_ms", self.task_queue.interval_ms, 1..=600_000);
+        mistakes.range("task_queue.counted_max", self.task_queue.counted_max, 1..=queue::COUNTED_MAX);
         if stale_after_ms <= slowest_ms {
             mistakes.add(
                 "probe.stale_after_ms",
                 "use more than the longest interval_ms and time_limit_ms together",
             );
         }
-        if self.task_queue.degraded_age_seconds > self.task_queue.unhealthy_age_seconds {
-            mistakes.add("task_queue.degraded_age_seconds", "use at most unhealthy_age_seconds");
+        let TaskQueueSettings { degraded_age_seconds, unattended_age_seconds, .. } = self.task_queue;
+        let ages = [
+            ("task_queue.degraded_age_seconds", degraded_age_seconds),
+            ("task_queue.unattended_age_seconds", unattended_age_seconds),
+        ];
+        for (key, _) in ages.into_iter().filter(|(_, age)| !age.is_finite() || *age < 0.0) {
+            mistakes.add(key, "use 0 or more seconds");
         }
     }
 

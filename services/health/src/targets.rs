@@ -26,14 +26,26 @@ pub(crate) const BROKER: &str = "broker";
 pub(crate) struct Target {
     /// Its check's name.
     pub(crate) name: String,
-    /// Whether the whole is unhealthy without it.
-    pub(crate) critical: bool,
+    /// What the whole is without it.
+    pub(crate) weight: Weight,
     /// Checks whose failure explains this one's.
     pub(crate) depends_on: Vec<String>,
     /// How often it is asked.
     pub(crate) interval: Duration,
     /// How it is asked.
     pub(crate) probe: Probe,
+}
+
+/// What the whole is without a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// No page can be served: unhealthy and not ready.
+    Serving,
+    /// Pages are served, but what they promise is not done: unhealthy, and still ready. A load balancer that sent nobody
+    /// here would add to the damage.
+    Working,
+    /// It does with less: degraded.
+    Minor,
 }
 
 /// How something is asked.
@@ -71,10 +83,12 @@ pub(crate) fn targets(settings: &Settings, client: &Client, tasks: &Tasks) -> an
     let functions = Probe::Functions(FunctionsProbe::new(connector.clone()));
     let task_queue = Probe::TaskQueue(TaskQueueProbe::new(connector, settings.task_queue));
     let mut targets = vec![
-        Target { critical: true, ..target(DATABASE, &[], interval, database) },
-        Target { critical: true, ..target(FUNCTIONS, &[DATABASE], interval, functions) },
-        // A backlog is no reason to send nobody here: pages are served without it.
-        target(TASK_QUEUE, &[DATABASE], settings.task_queue.interval(), task_queue),
+        Target { weight: Weight::Serving, ..target(DATABASE, &[], interval, database) },
+        Target { weight: Weight::Serving, ..target(FUNCTIONS, &[DATABASE], interval, functions) },
+        Target {
+            weight: Weight::Working,
+            ..target(TASK_QUEUE, &[DATABASE], settings.task_queue.interval(), task_queue)
+        },
     ];
     if !settings.broker.host.is_empty() {
         let broker = Probe::Broker(BrokerProbe::new(settings.broker.clone())?);
@@ -92,7 +106,7 @@ pub(crate) fn targets(settings: &Settings, client: &Client, tasks: &Tasks) -> an
 fn target(name: &str, depends_on: &[&str], interval: Duration, probe: Probe) -> Target {
     Target {
         name: name.to_owned(),
-        critical: false,
+        weight: Weight::Minor,
         depends_on: depends_on.iter().map(|&name| name.to_owned()).collect(),
         interval,
         probe,

@@ -1,6 +1,6 @@
 //! The question about the task queue: does it drain.
 
-use queue::Stats;
+use queue::{Count, Stats};
 
 use crate::database::{Kept, refused};
 use crate::finding::Finding;
@@ -25,7 +25,7 @@ impl TaskQueueProbe {
             Ok(session) => session,
             Err(error) => return refused(&error),
         };
-        match queue::stats(session.client()).await {
+        match queue::stats_up_to(session.client(), self.limits.counted_max).await {
             Ok(stats) => {
                 self.asked.put_back(session);
                 judge(&stats, self.limits)
@@ -36,18 +36,19 @@ impl TaskQueueProbe {
     }
 }
 
-/// What the figures mean. The worst of it is said. A queue that somebody has paused waits as it should.
+/// What the figures mean. The worst of it is said. A queue that somebody has paused waits as it should. However long a
+/// backlog is, somebody works on it; unhealthy is a queue on which nobody does.
 fn judge(stats: &Stats, limits: TaskQueueSettings) -> Finding {
     let open = stats.queues.iter().filter(|queue| !queue.paused);
     let oldest = open.map(|queue| queue.oldest_age_seconds).fold(0.0, f64::max);
     let dead_letters = stats.dead_letters();
-    let finding = if stats.workers_alive == 0 {
-        Finding::unhealthy("no worker is alive")
-    } else if oldest > limits.unhealthy_age_seconds {
-        Finding::unhealthy(format!("the oldest task waits for {oldest:.0} s"))
+    let finding = if stats.workers_alive == 0 && oldest > limits.unattended_age_seconds {
+        Finding::unhealthy(format!("no worker is alive, and the oldest task waits for {oldest:.0} s"))
+    } else if stats.workers_alive == 0 {
+        Finding::degraded("no worker is alive")
     } else if oldest > limits.degraded_age_seconds {
         Finding::degraded(format!("the oldest task waits for {oldest:.0} s"))
-    } else if dead_letters > 0 {
+    } else if dead_letters.number > 0 {
         Finding::degraded(format!("{dead_letters} tasks were given up"))
     } else if !stats.unknown_kinds.is_empty() {
         Finding::degraded("tasks wait that no worker knows")
@@ -58,13 +59,13 @@ fn judge(stats: &Stats, limits: TaskQueueSettings) -> Finding {
 }
 
 fn figures(finding: Finding, stats: &Stats, oldest: f64) -> Finding {
-    let ready: i64 = stats.queues.iter().map(|queue| queue.ready).sum();
-    let running: i64 = stats.queues.iter().map(|queue| queue.running).sum();
+    let ready: Count = stats.queues.iter().map(|queue| queue.ready).sum();
     let finding = finding
-        .internal("ready", ready)
-        .internal("running", running)
+        .internal("ready", ready.number)
+        .internal("ready_at_least", ready.at_least)
+        .internal("running", stats.running)
         .internal("oldest_age_seconds", oldest.round())
-        .internal("dead_letters", stats.dead_letters())
+        .internal("dead_letters", stats.dead_letters().number)
         .internal("workers_alive", stats.workers_alive)
         .internal("heartbeat_at", stats.heartbeat_at.map(|at| at.to_string()));
     match serde_json::to_value(&stats.queues) {
@@ -76,25 +77,37 @@ fn figures(finding: Finding, stats: &Stats, oldest: f64) -> Finding {
 #[cfg(test)]
 mod tests {
     use api::health::HealthStatus;
-    use queue::{QueueStats, UnknownKind};
+    use queue::{Limits, QueueStats, UnknownKind};
 
     use super::*;
 
-    const LIMITS: TaskQueueSettings =
-        TaskQueueSettings { interval_ms: 1_000, degraded_age_seconds: 300.0, unhealthy_age_seconds: 3_600.0 };
+    const LIMITS: TaskQueueSettings = TaskQueueSettings {
+        interval_ms: 1_000,
+        counted_max: 1_000,
+        degraded_age_seconds: 300.0,
+        unattended_age_seconds: 120.0,
+    };
 
     fn stats(workers_alive: i64, oldest_age_seconds: f64, dead_letters: i64) -> Stats {
         let queue = QueueStats {
             name: "email".to_owned(),
             paused: false,
-            ready: 1,
-            delayed: 0,
-            waiting: 0,
-            running: 0,
+            limits: Limits::default(),
+            ready: Count::exactly(1),
+            delayed: Count::default(),
+            waiting: Count::default(),
+            running: Count::default(),
             oldest_age_seconds,
-            dead_letters,
+            dead_letters: Count::exactly(dead_letters),
         };
-        Stats { queues: vec![queue], unknown_kinds: vec![], workers_alive, heartbeat_at: None }
+        Stats {
+            queues: vec![queue],
+            unknown_kinds: vec![],
+            workers_alive,
+            heartbeat_at: None,
+            running: 0,
+            buffered: 0,
+        }
     }
 
     fn verdict(stats: &Stats) -> (HealthStatus, String) {
@@ -103,15 +116,21 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_without_workers_is_unhealthy_whatever_it_holds() {
-        assert_eq!(verdict(&stats(0, 0.0, 0)), (HealthStatus::Unhealthy, "no worker is alive".to_owned()));
+    fn nobody_at_work_is_unhealthy_once_something_waits_too_long() {
+        assert_eq!(verdict(&stats(0, 0.0, 0)), (HealthStatus::Degraded, "no worker is alive".to_owned()));
+        assert_eq!(verdict(&stats(0, 120.0, 0)).0, HealthStatus::Degraded);
+        let (status, message) = verdict(&stats(0, 121.0, 0));
+        assert_eq!(
+            (status, message.as_str()),
+            (HealthStatus::Unhealthy, "no worker is alive, and the oldest task waits for 121 s")
+        );
     }
 
     #[test]
-    fn age_is_judged_by_its_limits() {
+    fn a_backlog_that_is_worked_on_only_degrades() {
         assert_eq!(verdict(&stats(1, 300.0, 0)).0, HealthStatus::Healthy);
         assert_eq!(verdict(&stats(1, 301.0, 0)).0, HealthStatus::Degraded);
-        assert_eq!(verdict(&stats(1, 3_601.0, 0)).0, HealthStatus::Unhealthy);
+        assert_eq!(verdict(&stats(1, 1e9, 0)).0, HealthStatus::Degraded);
     }
 
     #[test]
@@ -119,6 +138,8 @@ mod tests {
         let mut paused = stats(1, 9_000.0, 0);
         paused.queues[0].paused = true;
         assert_eq!(verdict(&paused).0, HealthStatus::Healthy);
+        paused.workers_alive = 0;
+        assert_eq!(verdict(&paused).0, HealthStatus::Degraded);
     }
 
     #[test]

@@ -10,14 +10,18 @@ use crate::youtility;
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// A folder that goes with its test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("youtility-cli-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

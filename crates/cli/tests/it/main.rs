@@ -4,6 +4,8 @@
 mod command;
 mod home;
 mod migrate;
+mod tasks;
+mod upkeep;
 
 use testkit::process::Binary;
 
