@@ -37,13 +37,13 @@ export const test = base.extend({
   },
 });
 
-/** Signs in through the page. */
+/** Signs in through the page, and stands on the first page of one's navigation. */
 export async function signIn(page, login) {
   await page.goto("/login");
   await page.getByLabel("Login name").fill(login);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page).toHaveURL(/\/tickets/);
+  await expect(page).toHaveURL(/\/(tickets|operate\/tasks)/);
 }
 
 /** Looks for what keeps people out, in the light and in the dark. */

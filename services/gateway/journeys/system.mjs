@@ -20,6 +20,15 @@ export const system = () => read("running.json");
 /** Passwords of devices at the broker, by user name. */
 export const devices = () => read("secrets.json").devices;
 
+/** Runs SQL as the worker, with psql; gives what it prints, unaligned. */
+export async function sql(text) {
+  const env = { ...process.env, PGPASSWORD: read("secrets.json").roles.youtility_worker };
+  const place = ["-h", "127.0.0.1", "-p", String(read("ports.json").postgres), "-U", "youtility_worker", "-d", "youtility"];
+  const args = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", ...place, "-c", text];
+  const { stdout } = await promisify(execFile)("psql", args, { env, timeout: 10_000 });
+  return stdout.trim();
+}
+
 /** Every mail the sink has, newest last. */
 export async function mails() {
   const answer = await fetch(new URL("mails.json", system().mail_page));

@@ -1,5 +1,7 @@
 //! From what the store reads to what the contract promises.
 
+pub(crate) mod task;
+
 use api::person::PersonChoice;
 use api::site::SiteChoice;
 use api::ticket::{HistoryQuery, Ticket, TicketEvent, TicketRow};

@@ -3,7 +3,7 @@
 use api::ticket::TicketQuery;
 use app::Error;
 use app::ticket::{Filter, FilterText, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page};
-use domain::FieldError;
+use domain::{FieldError, TicketId};
 
 use crate::cursor;
 
@@ -27,7 +27,7 @@ pub(crate) fn parse(query: &TicketQuery) -> Result<Filter, Error> {
         broken.push(FieldError::new("/q", "use words without control characters"));
     }
     let cursor = typed(query.after.as_ref());
-    let after = cursor::decode(cursor);
+    let after = cursor::decode(cursor).map(|(at, id)| (at, TicketId::from_uuid(id)));
     if after.is_none() && !cursor.is_empty() {
         broken.push(FieldError::new("/after", "take the cursor from the page before"));
     }
@@ -41,7 +41,7 @@ pub(crate) fn parse(query: &TicketQuery) -> Result<Filter, Error> {
 /// The cursor of the page behind this one.
 pub(crate) fn next(page: &Page) -> Option<String> {
     let last = page.rows.last().filter(|_| page.has_more)?;
-    Some(cursor::encode(last.created_at, last.id))
+    Some(cursor::encode(last.created_at, last.id.as_uuid()))
 }
 
 /// Whether anything narrows the list.

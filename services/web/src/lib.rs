@@ -16,6 +16,8 @@ mod rest;
 mod routes;
 mod settings;
 mod state;
+mod task_filter;
+mod task_words;
 mod view;
 mod words;
 

@@ -32,7 +32,7 @@ impl State {
     /// Builds the state from settings.
     pub(crate) fn open(ctx: &Context<Settings>) -> anyhow::Result<Self> {
         Ok(Self {
-            store: Store::new(&ctx.settings.database, ctx.about.name)?,
+            store: Store::new(&ctx.settings.database, ctx.about.name)?.trace_with(service::traceparent),
             clock: ctx.clock.clone(),
             lookups: ctx.settings.lookups.clone(),
             http: service::http_client(&ctx.settings.http_client)?,

@@ -13,7 +13,8 @@ pub(crate) struct Words {
     pub(crate) label: String,
 }
 
-fn words(key: &'static str, icon: &'static str, label: impl Into<String>) -> Words {
+/// Puts label, icon and style together.
+pub(crate) fn words(key: &'static str, icon: &'static str, label: impl Into<String>) -> Words {
     Words { key, icon, label: label.into() }
 }
 

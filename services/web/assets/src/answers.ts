@@ -42,18 +42,26 @@ function show(text: string, correlation: string | null): void {
   region.replaceChildren(notice);
 }
 
+/** Whether nobody asked: a region that refreshes itself says nothing aloud and shows its own failures. */
+function isQuiet(event: Event): boolean {
+  return event.target instanceof Element && event.target.matches("yt-refresh");
+}
+
 document.addEventListener("htmx:response:error", (event) => {
+  if (isQuiet(event)) return;
   const response = (event as CustomEvent<HtmxEventDetail>).detail.ctx?.response;
   if (response && !EXPLAINED.has(response.status)) {
     show(sentence(response.status), response.headers.get("x-correlation-id"));
   }
 });
 
-document.addEventListener("htmx:error", () => {
+document.addEventListener("htmx:error", (event) => {
+  if (isQuiet(event)) return;
   show("The network did not answer. Nothing was lost; try again in a moment.", null);
 });
 
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:after:swap", (event) => {
+  if (isQuiet(event)) return;
   document.getElementById("notices")?.replaceChildren();
   const spoken = document.querySelector<HTMLElement>("[data-announce]");
   if (spoken?.dataset.announce) announce(spoken.dataset.announce);

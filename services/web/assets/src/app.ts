@@ -2,4 +2,5 @@
 import "htmx.org/dist/htmx.esm.js";
 import "htmx.org/dist/ext/hx-csp.js";
 import "./elements/combobox";
+import "./elements/refresh";
 import "./answers";

@@ -4,7 +4,7 @@ use crate::answer;
 use crate::frame::Frame;
 use actix_web::HttpResponse;
 
-/// Leads to the tickets.
-pub(crate) async fn show(_frame: Frame) -> HttpResponse {
-    answer::see_other("/tickets")
+/// Leads to the first page of the reader's navigation.
+pub(crate) async fn show(frame: Frame) -> HttpResponse {
+    answer::see_other(frame.shell.start())
 }

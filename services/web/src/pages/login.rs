@@ -15,7 +15,7 @@ use crate::state::Shared;
 use crate::view::LoginPage;
 
 /// Where to go without a wish.
-const START: &str = "/tickets";
+const START: &str = "/";
 
 /// The query of the page.
 #[derive(Debug, Deserialize)]

@@ -3,5 +3,6 @@
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod operate;
 pub(crate) mod problem;
 pub(crate) mod tickets;

@@ -4,6 +4,7 @@ mod key;
 pub(crate) mod openapi;
 pub(crate) mod people;
 pub(crate) mod sites;
+pub(crate) mod tasks;
 pub(crate) mod tickets;
 
 use actix_web::HttpResponse;

@@ -7,7 +7,7 @@ use actix_web::http::header;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{people, sites, tickets};
+use super::{people, sites, tasks, tickets};
 
 /// Every operation of the REST API of web.
 #[derive(OpenApi)]
@@ -18,11 +18,14 @@ use super::{people, sites, tickets};
     ),
     paths(
         tickets::list, tickets::create, tickets::get, tickets::move_to, tickets::comment, people::lookup, sites::list,
+        tasks::queues, tasks::pause, tasks::resume, tasks::live, tasks::get, tasks::cancel, tasks::retry,
+        tasks::dead_letters, tasks::retry_dead_letter, tasks::discard_dead_letter,
     ),
     tags(
         (name = "tickets", description = "What is wrong, who works on it, how it went"),
         (name = "people", description = "Who can be given work"),
         (name = "sites", description = "Where work is"),
+        (name = "tasks", description = "The task queue of the whole installation, for operators"),
     ),
     security(("session" = []), ("bearer" = [])),
 )]

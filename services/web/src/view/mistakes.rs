@@ -58,6 +58,9 @@ fn mistake(error: &FieldError) -> Mistake {
         "site" => ("site", "Site"),
         "q" => ("q", "Words in the title"),
         "limit" => ("limit", "Rows"),
+        "queue" => ("queue", "Queue"),
+        "kind" => ("kind", "Kind"),
+        "tenant" => ("tenant", "Tenant"),
         other => (other, "Form"),
     };
     Mistake {

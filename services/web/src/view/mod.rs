@@ -2,7 +2,9 @@
 
 mod login;
 mod mistakes;
+pub(crate) mod operate;
 mod problem;
+mod select;
 mod shell;
 mod ticket_form;
 mod ticket_list;

@@ -7,6 +7,8 @@ use domain::Capability;
 use crate::bundle::{self, Bundle};
 use crate::view::Zone;
 
+const TICKETS: &str = "/tickets";
+
 /// The frame of a page.
 #[derive(Clone, Debug)]
 pub(crate) struct Shell {
@@ -26,6 +28,12 @@ impl Shell {
     /// The frame of a page for somebody, or for nobody.
     pub(crate) fn new(nonce: String, csrf: String, visitor: Option<Visitor>, zone: Zone) -> Self {
         Self { bundle: bundle::names(), nonce, csrf, visitor, zone }
+    }
+
+    /// Where the reader's day begins: the first page of the navigation.
+    pub(crate) fn start(&self) -> &'static str {
+        let groups = self.visitor.as_ref().map(Visitor::menu).unwrap_or_default();
+        groups.first().and_then(|group| group.entries.first()).map_or(TICKETS, |entry| entry.href)
     }
 
     /// Whether buttons that change tickets are offered.
@@ -70,8 +78,12 @@ impl Visitor {
     pub(crate) fn menu(&self) -> Vec<MenuGroup> {
         let mut groups = Vec::new();
         if self.capabilities.contains(&Capability::TicketsRead) {
-            let tickets = MenuEntry { title: "Tickets", href: "/tickets", icon: "ticket" };
+            let tickets = MenuEntry { title: "Tickets", href: TICKETS, icon: "ticket" };
             groups.push(MenuGroup { title: "Work", entries: vec![tickets] });
+        }
+        if self.capabilities.contains(&Capability::Operate) {
+            let tasks = MenuEntry { title: "Tasks", href: "/operate/tasks", icon: "tasks" };
+            groups.push(MenuGroup { title: "Setup", entries: vec![tasks] });
         }
         groups
     }

@@ -5,6 +5,7 @@ use api::ticket::{TicketQuery, TicketRow};
 use askama::Template;
 use domain::ticket::{TicketPriority, TicketState};
 
+use crate::view::select::{FilterChoice, choice, sizes};
 use crate::view::{Mistakes, Shell};
 use crate::words::Worded;
 
@@ -65,29 +66,6 @@ pub(crate) struct ListFilter {
     sites: Vec<SiteChoice>,
 }
 
-/// One select of the filter form.
-pub(crate) struct FilterChoice {
-    /// Its name in the URL.
-    pub(crate) name: &'static str,
-    /// What it says.
-    pub(crate) label: &'static str,
-    /// What can be chosen.
-    pub(crate) options: Vec<FilterOption>,
-}
-
-/// One option of a select.
-pub(crate) struct FilterOption {
-    /// Its value in the URL.
-    pub(crate) value: String,
-    /// What it says.
-    pub(crate) label: String,
-    /// Whether it is chosen.
-    pub(crate) chosen: bool,
-}
-
-/// Row counts a reader can choose.
-const PAGE_SIZES: [u16; 3] = [25, 50, 100];
-
 impl ListFilter {
     /// What a query holds, beside the sites one can choose.
     pub(crate) fn of(query: &TicketQuery, sites: Vec<SiteChoice>) -> Self {
@@ -112,36 +90,7 @@ impl ListFilter {
             choice("state", "State", "Any state", states, &self.state),
             choice("priority", "Priority", "Any priority", priorities, &self.priority),
             choice("site", "Site", "All sites", sites, &self.site),
-            self.sizes(),
+            sizes(self.limit),
         ]
     }
-
-    fn sizes(&self) -> FilterChoice {
-        let mut sizes = PAGE_SIZES.to_vec();
-        if !sizes.contains(&self.limit) {
-            sizes.push(self.limit);
-            sizes.sort_unstable();
-        }
-        let options = sizes
-            .into_iter()
-            .map(|size| FilterOption {
-                value: size.to_string(),
-                label: size.to_string(),
-                chosen: size == self.limit,
-            })
-            .collect();
-        FilterChoice { name: "limit", label: "Rows", options }
-    }
-}
-
-fn choice(
-    name: &'static str,
-    label: &'static str,
-    any: &str,
-    values: impl Iterator<Item = (String, String)>,
-    chosen: &str,
-) -> FilterChoice {
-    let first = FilterOption { value: String::new(), label: any.to_owned(), chosen: chosen.is_empty() };
-    let rest = values.map(|(value, label)| FilterOption { chosen: value == chosen, value, label });
-    FilterChoice { name, label, options: std::iter::once(first).chain(rest).collect() }
 }

@@ -34,6 +34,20 @@ async fn a_raised_ticket_can_be_read_at_its_location() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_mail_about_a_ticket_continues_the_trace_of_the_request_that_raised_it() {
+    let web = Web::start().await;
+    let tenant = web.tenant("ACME").await;
+    let ben = web.db.person(tenant.client, "ben").email("ben@acme.example.com").await;
+    let draft = json!({"site_id": tenant.site, "title": "Leak", "priority": "HIGH", "assignee_id": ben});
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request = web.ask(Method::POST, "/api/v1/tickets", Some(&tenant.somebody()));
+    let response = request.header("traceparent", trace).json(&draft).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let carried = format!("select count(*) from task where kind = 'ticket.mail' and traceparent = '{trace}'");
+    assert_eq!(web.count(&carried).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repeating_with_the_same_key_gives_the_same_ticket() {
     let web = Web::start().await;
     let tenant = web.tenant("ACME").await;

@@ -8,6 +8,8 @@ mod harness;
 mod list;
 mod lookups;
 mod openapi;
+mod operate;
+mod operate_api;
 mod permissions;
 mod process;
 mod sign_in;

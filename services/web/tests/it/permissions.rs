@@ -19,6 +19,8 @@ enum Needs {
     Read,
     /// `TICKETS_WRITE`.
     Write,
+    /// `OPERATE`.
+    Operate,
 }
 
 const ROUTES: &[(&str, &str, Needs)] = &[
@@ -43,6 +45,34 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/tickets/{id}/comments", Needs::Write),
     ("GET", "/api/v1/people/lookup", Needs::Read),
     ("GET", "/api/v1/sites", Needs::Read),
+    ("GET", "/operate/tasks", Needs::Operate),
+    ("POST", "/operate/tasks/queues/{queue}/pause", Needs::Operate),
+    ("POST", "/operate/tasks/queues/{queue}/resume", Needs::Operate),
+    ("GET", "/operate/tasks/live", Needs::Operate),
+    ("GET", "/operate/tasks/history", Needs::Operate),
+    ("GET", "/operate/tasks/dead-letters", Needs::Operate),
+    ("POST", "/operate/tasks/dead-letters/{id}/retry", Needs::Operate),
+    ("GET", "/operate/tasks/dead-letters/{id}/discard", Needs::Operate),
+    ("POST", "/operate/tasks/dead-letters/{id}/discard", Needs::Operate),
+    ("GET", "/operate/tasks/schedules", Needs::Operate),
+    ("POST", "/operate/tasks/schedules/pause", Needs::Operate),
+    ("POST", "/operate/tasks/schedules/resume", Needs::Operate),
+    ("POST", "/operate/tasks/schedules/run", Needs::Operate),
+    ("GET", "/operate/tasks/audit", Needs::Operate),
+    ("GET", "/operate/tasks/{id}", Needs::Operate),
+    ("GET", "/operate/tasks/{id}/cancel", Needs::Operate),
+    ("POST", "/operate/tasks/{id}/cancel", Needs::Operate),
+    ("POST", "/operate/tasks/{id}/retry", Needs::Operate),
+    ("GET", "/api/v1/operate/tasks", Needs::Operate),
+    ("GET", "/api/v1/operate/tasks/queues", Needs::Operate),
+    ("POST", "/api/v1/operate/tasks/queues/{queue}/pause", Needs::Operate),
+    ("POST", "/api/v1/operate/tasks/queues/{queue}/resume", Needs::Operate),
+    ("GET", "/api/v1/operate/tasks/dead-letters", Needs::Operate),
+    ("POST", "/api/v1/operate/tasks/dead-letters/{id}/retry", Needs::Operate),
+    ("POST", "/api/v1/operate/tasks/dead-letters/{id}/discard", Needs::Operate),
+    ("GET", "/api/v1/operate/tasks/{id}", Needs::Operate),
+    ("POST", "/api/v1/operate/tasks/{id}/cancel", Needs::Operate),
+    ("POST", "/api/v1/operate/tasks/{id}/retry", Needs::Operate),
 ];
 
 /// A well-formed request for a route about a ticket.
@@ -53,7 +83,8 @@ async fn try_route(
     who: Option<&api::Identity>,
 ) -> StatusCode {
     let method: Method = method.parse().unwrap();
-    let request = web.ask(method.clone(), &path.replace("{id}", &ticket.to_string()), who);
+    let address = path.replace("{id}", &ticket.to_string()).replace("{queue}", "email");
+    let request = web.ask(method.clone(), &address, who);
     let site = domain::SiteId::generate();
     let request = match (method == Method::POST, path) {
         (false, _) => request,
@@ -73,6 +104,10 @@ async fn try_route(
                 &[("key", key.as_str()), ("title", "Leak"), ("site_id", &site), ("priority", "LOW")],
             )
         }
+        (true, path) if path.starts_with("/operate/tasks/schedules/") => {
+            urlencoded(request, &[("name", "ticket-escalate")])
+        }
+        (true, path) if path.starts_with("/operate/") => urlencoded(request, &[("csrf_token", "dG9rZW4")]),
         (true, _) => urlencoded(request, &[("", "")]),
     };
     request.send().await.unwrap().status()
@@ -113,17 +148,23 @@ async fn a_missing_capability_is_a_403() {
     let ticket = web.db.ticket(tenant.client, tenant.site).await;
     let without_read = tenant.with(&[Capability::Web, Capability::TicketsWrite]);
     let without_write = tenant.with(&[Capability::Web, Capability::TicketsRead]);
+    let without_operate: Vec<Capability> =
+        Capability::ALL.iter().copied().filter(|capability| *capability != Capability::Operate).collect();
+    let without_operate = tenant.with(&without_operate);
     for (method, path, needs) in ROUTES {
         let who = match needs {
             Needs::Nothing | Needs::SignIn => continue,
             Needs::Read => &without_read,
             Needs::Write => &without_write,
+            Needs::Operate => &without_operate,
         };
         let status = try_route(&web, (method, path), ticket, Some(who)).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
     }
     assert_eq!(web.count("select count(*) from ticket").await, 1);
     assert_eq!(web.count("select count(*) from ticket_event").await, 0);
+    assert_eq!(web.count("select count(*) from task_action").await, 0);
+    assert_eq!(web.count("select count(*) from task_queue where paused").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,15 +172,17 @@ async fn who_lacks_web_may_use_no_page_and_still_the_api() {
     let web = Web::start().await;
     let tenant = web.tenant("ACME").await;
     let ticket = web.db.ticket(tenant.client, tenant.site).await;
-    let without_web = tenant.with(&[Capability::TicketsRead, Capability::TicketsWrite]);
-    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| *path == "/" || path.starts_with("/tickets"))
-    {
+    let without_web = tenant.with(&[Capability::TicketsRead, Capability::TicketsWrite, Capability::Operate]);
+    let is_page = |path: &str| path == "/" || path.starts_with("/tickets") || path.starts_with("/operate");
+    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| is_page(path)) {
         let status = try_route(&web, (method, path), ticket, Some(&without_web)).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
     }
     assert_eq!(web.count("select count(*) from ticket_event").await, 0);
     let (status, list) = web.get("/api/v1/tickets", &without_web).await;
     assert_eq!((status, list["items"].as_array().unwrap().len()), (StatusCode::OK, 1));
+    let (status, _queues) = web.get("/api/v1/operate/tasks/queues", &without_web).await;
+    assert_eq!(status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +190,7 @@ async fn another_tenants_ticket_is_not_there() {
     let web = Web::start().await;
     let (acme, other) = (web.tenant("ACME").await, web.tenant("OTHER").await);
     let ticket = web.db.ticket(acme.client, acme.site).title("Secret of ACME").await;
-    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| path.contains("{id}")) {
+    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| path.contains("/tickets/{id}")) {
         let status = try_route(&web, (method, path), ticket, Some(&other.somebody())).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
     }
@@ -165,7 +208,7 @@ async fn a_ticket_at_a_site_out_of_scope_is_not_there() {
     let annex = web.db.site(tenant.client, "ANNEX").await;
     let ticket = web.db.ticket(tenant.client, tenant.site).await;
     let elsewhere = tenant.at(&[annex]);
-    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| path.contains("{id}")) {
+    for (method, path, _) in ROUTES.iter().filter(|(_, path, _)| path.contains("/tickets/{id}")) {
         let status = try_route(&web, (method, path), ticket, Some(&elsewhere)).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
     }

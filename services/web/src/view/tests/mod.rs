@@ -1,6 +1,7 @@
 //! Every view with made-up content, hostile where a person could type.
 
 mod contrast;
+mod operate;
 
 use std::collections::BTreeSet;
 
@@ -178,7 +179,7 @@ fn every_view() -> Vec<(&'static str, String)> {
     let earlier = TicketPage { is_past: true, ..TicketPage::plain(shell(), long) };
     let hostile = Ticket { title: HOSTILE.to_owned(), ..ticket() };
     let problem = ProblemPage { shell: nobody(), section: problems::section("ticket-stale").unwrap() };
-    vec![
+    let mut views = vec![
         ("list", list_page(rows(), None).render().unwrap()),
         ("list-region", list_page(rows(), Some(HOSTILE)).as_list().render().unwrap()),
         ("list-filtered-empty", list_page(Vec::new(), Some(HOSTILE)).render().unwrap()),
@@ -194,7 +195,9 @@ fn every_view() -> Vec<(&'static str, String)> {
         ("login", login(None).render().unwrap()),
         ("login-refused", login(Some("That login name or password is not right.")).render().unwrap()),
         ("problem", problem.render().unwrap()),
-    ]
+    ];
+    views.extend(operate::every_view());
+    views
 }
 
 #[test]
