@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PROFILE ?= quick
 BIN := target/$(PROFILE)
 
-.PHONY: help up down status logs build test test-rust test-browser lint deny fmt tidy check docs manifests image loadtest clean
+.PHONY: help up down status logs build test test-rust test-browser lint deny fmt tidy check docs manifests image loadtest bench-queue clean
 
 help: ## Prints the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -75,6 +75,9 @@ image: ## Builds the container image with buildah, as target/image.oci
 
 loadtest: ## Runs the load scenarios against a system of their own and writes a report
 	bash loadtest/run.sh
+
+bench-queue: ## Measures the task queue beside its peers and writes docs/BENCHMARKS.md; QUICK=1 for a look
+	bash loadtest/queue/run.sh bench
 
 clean: ## Removes the running system's files; the build stays
 	@if [ -x $(BIN)/youtility ]; then $(BIN)/youtility down --remove-data; fi
