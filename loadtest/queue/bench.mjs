@@ -64,7 +64,7 @@ for (let round = 1; round <= ROUNDS; round += 1) {
   if (withBare && round % 2 === 0) (tell('bare limits'), await bare(round));
 }
 for (const system of MILLION ? chosen.filter(({ redis: inRedis }) => !inRedis) : []) {
-  const total = system.slow ? Math.min(MILLION, QUICK ? 2_000 : 20_000) : MILLION;
+  const total = system.slow ? Math.min(MILLION, QUICK ? 1_000 : 10_000) : MILLION;
   await attempt(system, `${total} tasks beside an open transaction`, async (turn, result) => {
     result.long = await longRun(turn, total, MILLION_LIMIT);
   });

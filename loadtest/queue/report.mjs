@@ -79,7 +79,7 @@ function tenants(measured) {
 function longRuns(measured) {
   const heads = ['', 'tasks', 'drain /s: first tenth', 'last tenth', 'last / first', 'tables + indexes, MiB', 'bytes per task'];
   return table(heads, measured.filter(({ long }) => long?.steps.length).map(({ title, long }) => {
-    const [first, last] = [long.steps[0], long.steps.at(-1)].map((step) => step.handled_per_second);
+    const [first, last] = [long.steps[0], long.steps.at(-1)].map((step) => step.started_per_second);
     const stopped = long.done < long.total ? ` of ${grouped(long.total)}, then out of time` : '';
     return [title, `${grouped(long.done)}${stopped}`, rate(first), rate(last), grouped(last / first, 2), mib(long.bytes),
       grouped(long.bytes / long.done)];
@@ -98,7 +98,7 @@ function targets(measured, bare) {
   const bulk = bulks(ours.samples);
   const [p50, p99] = [0.5, 0.99].map((share) => over(ours.samples, ({ idle_ms }) => quantile(idle_ms, share)));
   const steps = ours.long?.steps ?? [];
-  const last = steps.length ? steps.at(-1).handled_per_second / steps[0].handled_per_second : undefined;
+  const last = steps.length ? steps.at(-1).started_per_second / steps[0].started_per_second : undefined;
   const rows = [];
   const check = (what, value, wanted, reached) =>
     Number.isFinite(value) && rows.push([what, value.toFixed(2), wanted, reached ? 'yes' : '**no**']);
@@ -124,7 +124,7 @@ export function render(results) {
   return `## The task queue beside its peers
 
 \`make bench-queue\`${results.quick ? ' (QUICK=1)' : ''}: one PostgreSQL cluster of its own (${results.version.split(' on ')[0]}; ${settings}; the rest as
-Debian ships it), a fresh database for each system and round, ${results.rounds} rounds with the order rotated, medians. Every task does
+Debian ships it), a fresh database for each system and round; rounds: ${results.rounds}, the order rotated, medians. Every task does
 nothing. A drain is timed from the first task's start until the table says that nothing is left. Raw samples:
 \`target/bench-queue/results${results.quick ? '-quick' : ''}.json\`. Measured ${results.at.slice(0, 10)} in ${grouped(results.seconds / 60)} minutes.
 
@@ -145,7 +145,7 @@ in the others the task stands at the end of the line.
 ${tenants(measured)}
 
 Tasks enqueued and worked off in ten parts while a \`repeatable read\` transaction keeps its snapshot open from before the
-first, so that nothing deleted can be vacuumed. Sizes are what the database grew by, history included where it is kept.
+first, so that nothing deleted can be vacuumed. Rates are until the last task's start. Sizes are what the database grew by, history included where it is kept.
 
 ${longRuns(measured)}
 

@@ -62,7 +62,7 @@ export const SYSTEMS = [
     key: 'procrastinate', title: 'Procrastinate 3.10', keeps: 'finished jobs',
     argv: [PYTHON, peer('procrastinate_peer.py')], environment: {},
     left: "select not exists (select from procrastinate_jobs where status in ('todo', 'doing')) as empty",
-    count: 20_000, quick: 2_000, heavy: false, batch: 1_000, slow: true,
+    count: 10_000, quick: 1_000, heavy: false, batch: 1_000, slow: true,
     settings: 'asynchronous worker, concurrency 20, NOTIFY on; `batch_defer_async` of 1,000',
   },
   {

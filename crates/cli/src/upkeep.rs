@@ -15,6 +15,11 @@ const ROLE: &str = "youtility_owner";
 /// Counters one answer shows.
 const SHOWN_MAX: i64 = 100;
 
+/// A count among those that a clean-up answers.
+fn count(counts: &serde_json::Value, name: &str) -> i64 {
+    counts.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0)
+}
+
 fn open(place: &QueuePlace) -> Result<Store> {
     Ok(Store::new(&tasks::settings(place, ROLE)?, "upkeep")?)
 }
@@ -29,7 +34,11 @@ pub(crate) async fn clean_up_sessions(options: &CleanUpSessionsOptions) -> Resul
         return Ok(());
     }
     let counts = app::upkeep::clean_up_sessions(&store).await.context("removing sessions")?;
-    say::done(&format!("{} sessions removed, {} left", counts["deleted_count"], counts["total_after"]));
+    say::done(&format!(
+        "{} sessions removed, {} left",
+        count(&counts, "deleted_count"),
+        count(&counts, "total_after")
+    ));
     Ok(())
 }
 
@@ -75,11 +84,11 @@ async fn stats(options: &CacheOptions) -> Result<()> {
     let seen = store.run_system("show_cache", |tx| async move {
         Ok::<_, store::Error>((tx.select2_stats(client).await?, tx.select2_lists().await?))
     });
-    let (stats, lists) = seen.await.context("reading the cache")?;
-    let oldest = stats.oldest_at.map_or_else(String::new, |at| format!(", the oldest of {at:.0}"));
+    let (cached, lists) = seen.await.context("reading the cache")?;
+    let oldest = cached.oldest_at.map_or_else(String::new, |at| format!(", the oldest of {at:.0}"));
     say::line(&format!(
         "{} cached answers in {} bytes, {} of them ran out{oldest}",
-        stats.answers, stats.bytes, stats.ran_out
+        cached.answers, cached.bytes, cached.ran_out
     ));
     for list in lists {
         let state = if list.changed { ", changed since" } else { "" };
@@ -98,7 +107,11 @@ async fn clean_up_cache(options: &CleanUpCacheOptions) -> Result<()> {
     }
     let counts =
         app::upkeep::clean_up_select2_cache(&store, days).await.context("removing cached answers")?;
-    say::done(&format!("{} of {} cached answers removed", counts["deleted_count"], counts["total_before"]));
+    say::done(&format!(
+        "{} of {} cached answers removed",
+        count(&counts, "deleted_count"),
+        count(&counts, "total_before")
+    ));
     Ok(())
 }
 

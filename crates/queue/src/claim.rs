@@ -103,6 +103,20 @@ returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts
           task.run_at, task.tenant, task.correlation, task.traceparent, task.parents,
           task.cancelled_at is not null as cancelled, clock_timestamp() as claimed_at";
 
+// One look into the index for each gap between tenants that are known to have more: whoever came meanwhile is found without
+// reading what the others have. Of several in a gap the next look finds the next.
+const NEWCOMERS: &str = "-- queue::claim::newcomers
+select gap.queue, head.tenant
+  from unnest($1::text[], $2::uuid[], $3::uuid[]) as gap (queue, first, last)
+ cross join lateral (
+       select coalesce(tenant, '00000000-0000-0000-0000-000000000000'::uuid) as tenant
+         from task
+        where task.queue = gap.queue and task.due and task.state = 'READY' and task.kind = any ($4::text[])
+          and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) between gap.first and gap.last
+        order by coalesce(tenant, '00000000-0000-0000-0000-000000000000'::uuid)
+        limit 1
+       ) as head";
+
 /// A task that this process may run until its lease ends.
 #[derive(Debug)]
 pub(crate) struct Claimed {
@@ -185,6 +199,55 @@ pub(crate) struct Onward {
     pub(crate) tenant: Uuid,
     pub(crate) free: usize,
     pub(crate) behind: Place,
+}
+
+/// Tenants that are not known to have tasks: those from `first` to `last`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) queue: Arc<str>,
+    pub(crate) first: Uuid,
+    pub(crate) last: Uuid,
+}
+
+/// The gaps between the tenants from which claims go on.
+pub(crate) fn gaps(onward: &[Onward]) -> Vec<Gap> {
+    let mut known: Vec<(&Arc<str>, u128)> =
+        onward.iter().map(|one| (&one.queue, one.tenant.as_u128())).collect();
+    known.sort_unstable();
+    let mut gaps = Vec::with_capacity(known.len() * 2);
+    let mut from: Option<(&Arc<str>, Option<u128>)> = None;
+    for (queue, tenant) in known {
+        let first = match from {
+            Some((before, next)) if before == queue => next,
+            Some((before, next)) => {
+                gaps.extend(gap(before, next, Some(u128::MAX)));
+                Some(0)
+            }
+            None => Some(0),
+        };
+        gaps.extend(gap(queue, first, tenant.checked_sub(1)));
+        from = Some((queue, tenant.checked_add(1)));
+    }
+    gaps.extend(from.and_then(|(queue, next)| gap(queue, next, Some(u128::MAX))));
+    gaps
+}
+
+fn gap(queue: &Arc<str>, first: Option<u128>, last: Option<u128>) -> Option<Gap> {
+    let (first, last) = first.zip(last)?;
+    (first <= last).then(|| Gap {
+        queue: Arc::clone(queue),
+        first: Uuid::from_u128(first),
+        last: Uuid::from_u128(last),
+    })
+}
+
+/// Finds tenants that have ready tasks beside those that are known to.
+pub(crate) async fn newcomers(worker: &Worker, gaps: &[Gap]) -> Result<Vec<(String, Uuid)>, Error> {
+    let queues: Vec<&str> = gaps.iter().map(|gap| &*gap.queue).collect();
+    let first: Vec<Uuid> = gaps.iter().map(|gap| gap.first).collect();
+    let last: Vec<Uuid> = gaps.iter().map(|gap| gap.last).collect();
+    let rows = worker.query(NEWCOMERS, &[&queues, &first, &last, &worker.kind_names]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Claims ready tasks of known kinds from the heads of queues, in the order in which they are to run.
@@ -276,7 +339,9 @@ pub(crate) mod tests {
         Claimed {
             id: crate::enqueue::new_id(),
             queue: Arc::from("default"),
-            kind: Arc::new(Kind::new("a", "default", |_| std::future::pending::<Result<(), crate::Failure>>())),
+            kind: Arc::new(Kind::new("a", "default", |_| {
+                std::future::pending::<Result<(), crate::Failure>>()
+            })),
             args: Value::Null,
             attempt: 1,
             attempts_max: None,
@@ -290,6 +355,23 @@ pub(crate) mod tests {
             cancelled: false,
             moment: Moment { at: Timestamp::UNIX_EPOCH, seen: Instant::now() },
         }
+    }
+
+    #[test]
+    fn the_gaps_between_known_tenants_leave_out_nobody_else() {
+        let behind = claimed().place();
+        let one = |queue: &str, tenant| Onward {
+            queue: Arc::from(queue),
+            tenant: Uuid::from_u128(tenant),
+            free: 1,
+            behind,
+        };
+        let found: Vec<(String, u128, u128)> = gaps(&[one("b", 7), one("a", 5), one("a", 0), one("a", 6)])
+            .into_iter()
+            .map(|gap| (gap.queue.to_string(), gap.first.as_u128(), gap.last.as_u128()))
+            .collect();
+        let wanted = [("a", 1, 4), ("a", 7, u128::MAX), ("b", 0, 6), ("b", 8, u128::MAX)];
+        assert_eq!(found, wanted.map(|(queue, first, last)| (queue.to_owned(), first, last)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::Error;
 use crate::attempt::{self, Over, Stop, Verdict};
 use crate::claim::{Claimed, Key};
 use crate::error::chain;
@@ -25,7 +26,6 @@ use crate::lane::{Called, Lane};
 use crate::lease::{self, Renewed};
 use crate::round::{self, Asked, Round};
 use crate::worker::{Pacing, Worker};
-use crate::Error;
 
 /// A task of which this process has the lease.
 struct Held {
@@ -56,7 +56,13 @@ pub(crate) struct Driver {
     called: bool,
     pacing: Pacing,
     next_look: Instant,
+    /// When claims that go on look for other tenants again.
+    look_around_due: Instant,
 }
+
+/// Looking for other tenants takes one part in so many of the time: it is dear only where many are done and not yet
+/// vacuumed away.
+const LOOK_AROUND_FACTOR: u32 = 20;
 
 impl Driver {
     pub(crate) fn new(worker: Arc<Worker>, verdicts: Sender<Verdict>, cancels: Receiver<Uuid>) -> Self {
@@ -73,6 +79,7 @@ impl Driver {
             called: false,
             pacing: Pacing::new(settings),
             next_look: Instant::now() + settings.poll_interval(),
+            look_around_due: Instant::now(),
             worker,
         }
     }
@@ -115,9 +122,12 @@ impl Driver {
             return;
         }
         let now = Instant::now();
-        let asked = Asked::of(self.lanes.iter_mut().map(|lane| lane.want(now)), &self.worker);
+        let mut asked = Asked::of(self.lanes.iter_mut().map(|lane| lane.want(now)), &self.worker);
         if asked.is_empty() {
             return;
+        }
+        if now >= self.look_around_due {
+            asked.look_around();
         }
         self.called = false;
         self.claiming = Some(round::claim(self.worker.clone(), asked).boxed());
@@ -126,14 +136,22 @@ impl Driver {
     fn take_round(&mut self, round: Round) {
         self.claiming = None;
         let called = if self.called { Called::Yes } else { Called::No };
-        let Round { asked_at, taken, failed, next } = round;
+        let Round { asked_at, taken, failed, next, newcomers, looked } = round;
         for part in taken {
-            let Some(index) = self.lanes.iter().position(|lane| lane.queue == *part.queue()) else { continue };
+            let Some(index) = self.lanes.iter().position(|lane| lane.queue == part.queue) else {
+                continue;
+            };
             if let Some(lane) = self.lanes.get_mut(index) {
                 part.teach(lane, called);
             }
             self.hold(asked_at, index, part.claimed);
         }
+        for (queue, tenant) in newcomers {
+            if let Some(lane) = self.lanes.iter_mut().find(|lane| *lane.queue == *queue) {
+                lane.found(tenant);
+            }
+        }
+        self.look_around_due = Instant::now() + looked * LOOK_AROUND_FACTOR;
         match failed {
             None => self.pacing.reset(),
             Some(error) => {
@@ -156,7 +174,8 @@ impl Driver {
         let repeated: HashSet<Uuid> =
             claimed.iter().filter(|task| task.attempt > 1).map(|task| task.id).collect();
         if !repeated.is_empty() {
-            let again: Vec<Key> = self.held.keys().filter(|key| repeated.contains(&key.id)).copied().collect();
+            let again: Vec<Key> =
+                self.held.keys().filter(|key| repeated.contains(&key.id)).copied().collect();
             self.let_go(&again);
         }
         for task in &claimed {
@@ -332,7 +351,8 @@ impl Driver {
         if let Some(claiming) = self.claiming.take()
             && let Ok(round) = timeout_at(deadline, claiming).await
         {
-            let ids: Vec<Uuid> = round.taken.iter().flat_map(|part| &part.claimed).map(|task| task.id).collect();
+            let ids: Vec<Uuid> =
+                round.taken.iter().flat_map(|part| &part.claimed).map(|task| task.id).collect();
             hand_back(&self.worker, lease::release(&self.worker, &ids)).await;
         }
     }
@@ -385,8 +405,7 @@ pub(crate) mod tests {
         let kind = Kind::new("a", "default", |_| std::future::pending::<Result<(), crate::Failure>>());
         let settings =
             EngineSettings { queues: [("default".to_owned(), 1)].into(), ..EngineSettings::default() };
-        let (worker, cancels) =
-            Worker::new(Uuid::from_u128(1), pool, settings, vec![kind], Vec::new(), |_, _| {});
+        let (worker, cancels) = Worker::new(Uuid::from_u128(1), pool, settings, vec![kind], Vec::new());
         Driver::new(Arc::new(worker), mpsc::channel(8).0, cancels)
     }
 

@@ -18,7 +18,9 @@ use crate::error::chain;
 use crate::listen::Listener;
 use crate::worker::{Adopt, Worker};
 use crate::{EngineSettings, Error, Kind, Schedule};
-use crate::{enqueue, lease, limit, listen, promote, progress, register, report, schedule, settle, telemetry, tick};
+use crate::{
+    enqueue, lease, limit, listen, progress, promote, register, report, schedule, settle, telemetry, tick,
+};
 
 /// Collects what an [`Engine`] is to know.
 pub struct Builder {
@@ -165,8 +167,8 @@ impl Builder {
         }
         let schedules = schedule::check(self.schedules, &self.kinds)?;
         let id = enqueue::new_id();
-        let (worker, cancels) =
-            Worker::new(id, self.pool, self.settings, self.kinds, schedules, self.adopt);
+        let (mut worker, cancels) = Worker::new(id, self.pool, self.settings, self.kinds, schedules);
+        worker.adopt = self.adopt;
         Ok(Engine { worker: Arc::new(worker), cancels, listener: self.listener })
     }
 }

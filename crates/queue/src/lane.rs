@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::EngineSettings;
 use crate::claim::{AtHead, Claimed, Key, Onward, Place};
 
-/// A claim from a queue's head is made again after this many times its own length at the earliest: however many dead rows
-/// lie there, looking at them takes a small part of the time.
+/// A claim from a queue's head is made again after this many times of what it took more than a claim that goes on: however
+/// many dead rows lie there, looking at them takes a small part of the time.
 const HEAD_COST_FACTOR: u32 = 20;
 
 /// And after this at the latest, so that nobody waits longer for a turn.
@@ -35,6 +36,8 @@ pub(crate) struct Lane {
     /// The tenant whose turn it is when there are more tenants than a claim takes.
     first: Uuid,
     head_due: Instant,
+    /// What the last claim that went on took.
+    onward_cost: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ impl Lane {
             slots: VecDeque::new(),
             first: Uuid::nil(),
             head_due: Instant::now(),
+            onward_cost: Duration::ZERO,
         }
     }
 
@@ -99,7 +103,13 @@ impl Lane {
     }
 
     /// Learns from a claim at the head. `called` when somebody called meanwhile: coming up short says nothing then.
-    pub(crate) fn took_at_head(&mut self, asked: &AtHead, claimed: &[Claimed], cost: Duration, called: Called) {
+    pub(crate) fn took_at_head(
+        &mut self,
+        asked: &AtHead,
+        claimed: &[Claimed],
+        cost: Duration,
+        called: Called,
+    ) {
         let last = last_places(claimed);
         let cap = asked.free.min(self.tenants_per_claim);
         let share = asked.free.checked_div(last.len()).unwrap_or(asked.free);
@@ -110,7 +120,8 @@ impl Lane {
         };
         let full = last.into_iter().filter(|(_, (count, _))| *count >= share);
         self.slots = full.map(|(tenant, (_, behind))| Slot { tenant, behind }).collect();
-        self.head_due = Instant::now() + (cost * HEAD_COST_FACTOR).clamp(self.head_interval, HEAD_PAUSE_MAX);
+        let more = cost.saturating_sub(self.onward_cost);
+        self.head_due = Instant::now() + (more * HEAD_COST_FACTOR).clamp(self.head_interval, HEAD_PAUSE_MAX);
         // Past the last of the tenants the round begins anew, which this claim did not see.
         let seen_all = asked.first.is_nil() && !whole;
         if self.slots.is_empty() && seen_all && called == Called::No {
@@ -119,7 +130,8 @@ impl Lane {
     }
 
     /// Learns from a claim behind known places. When they are used up, the head is asked once more.
-    pub(crate) fn took_onward(&mut self, asked: &[Onward], claimed: &[Claimed]) {
+    pub(crate) fn took_onward(&mut self, asked: &[Onward], claimed: &[Claimed], cost: Duration) {
+        self.onward_cost = cost;
         let last = last_places(claimed);
         for one in asked {
             let Some(mut slot) = self.slots.pop_front() else { continue };
@@ -132,6 +144,14 @@ impl Lane {
         }
         if self.slots.is_empty() {
             self.head_due = Instant::now();
+        }
+    }
+
+    /// Claims for a tenant too that was not known to have tasks.
+    pub(crate) fn found(&mut self, tenant: Uuid) {
+        let known = self.slots.iter().any(|slot| slot.tenant == tenant);
+        if !known && !self.slots.is_empty() && self.slots.len() < self.tenants_per_claim {
+            self.slots.push_front(Slot { tenant, behind: before_all() });
         }
     }
 
@@ -217,6 +237,11 @@ pub(crate) enum Called {
     No,
 }
 
+/// A place before that of every task; not the earliest time there is, which PostgreSQL does not know.
+fn before_all() -> Place {
+    (i16::MIN, Timestamp::constant(-60_000_000_000, 0), Uuid::nil())
+}
+
 /// How many tasks of each tenant were claimed, and the last place among them.
 fn last_places(claimed: &[Claimed]) -> HashMap<Uuid, (usize, Place)> {
     let mut last: HashMap<Uuid, (usize, Place)> = HashMap::new();
@@ -282,10 +307,8 @@ mod tests {
     }
 
     fn head(lane: &mut Lane) -> AtHead {
-        match lane.want(Instant::now()) {
-            Want::AtHead(asked) => asked,
-            other => panic!("{other:?}"),
-        }
+        let Want::AtHead(asked) = lane.want(Instant::now()) else { panic!("it does not ask at the head") };
+        asked
     }
 
     fn of(tenant: u128, count: usize) -> Vec<Claimed> {
@@ -353,8 +376,20 @@ mod tests {
         let behind = first.iter().map(Claimed::place).max().unwrap();
         let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
         assert_eq!((onward[0].behind, onward[0].free), (behind, 8));
-        lane.took_onward(&onward, &of(0, 3));
+        lane.took_onward(&onward, &of(0, 3), Duration::ZERO);
         assert_eq!(head(&mut lane).free, 8, "the head is asked once more");
+    }
+
+    #[test]
+    fn a_tenant_that_comes_meanwhile_has_its_share_of_the_next_claim() {
+        let mut lane = lane(4, 4);
+        let asked = head(&mut lane);
+        lane.took_at_head(&asked, &of(1, 8), Duration::from_secs(1), Called::No);
+        lane.found(Uuid::from_u128(2));
+        lane.found(Uuid::from_u128(1));
+        let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
+        let shares: Vec<(u128, usize)> = onward.iter().map(|one| (one.tenant.as_u128(), one.free)).collect();
+        assert_eq!(shares, [(2, 4), (1, 4)]);
     }
 
     #[test]

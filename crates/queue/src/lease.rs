@@ -117,7 +117,9 @@ with expired as materialized (
            parents, created_by
       from gone
 ), woken as (
-    select pg_notify('queue_ready', string_agg(distinct queue, ',')) as done from freed having count(*) > 0
+    select pg_notify('queue_ready', string_agg(distinct queue, ',')) as done
+      from (select queue from freed union all select queue from gone where counted) as open
+    having count(*) > 0
 )
 select (select count(*) from freed) as freed, (select count(*) from gone) as buried,
        (select count(*) from woken where done is not null) as woken,
@@ -135,7 +137,9 @@ pub(crate) struct Renewed {
 /// Extends leases and answers which of them this worker still has.
 pub(crate) async fn renew(worker: &Worker, ids: &[Uuid]) -> Result<Vec<Renewed>, Error> {
     let rows = worker.query(RENEW, &[&ids, &worker.id, &worker.lease_ms()]).await?;
-    rows.iter().map(|row| Ok(Renewed { id: row.try_get(0)?, cancelled: row.try_get(1)?, extended: row.try_get(2)? })).collect()
+    rows.iter()
+        .map(|row| Ok(Renewed { id: row.try_get(0)?, cancelled: row.try_get(1)?, extended: row.try_get(2)? }))
+        .collect()
 }
 
 /// Gives tasks back that were not begun.
@@ -155,14 +159,16 @@ pub(crate) async fn interrupt(worker: &Worker, cut: &[(Uuid, Timestamp)]) -> Res
     Ok(())
 }
 
-/// Takes tasks back whose leases ran out: looks at the beginning, each heartbeat while a worker is silent, and now and
-/// then, because an answer that was lost leaves a lease beside a living worker.
+/// Takes tasks back whose leases ran out: looks at the beginning, each heartbeat while a worker is silent, and once in a
+/// while, because an answer that was lost leaves a lease beside a living worker.
 pub(crate) async fn keep_rescuing(worker: Arc<Worker>, stop: CancellationToken) {
     let sweep = Duration::from_millis(worker.settings.sweep_interval_ms);
     let mut swept: Option<Instant> = None;
     loop {
         let due = worker.is_doubtful() || swept.is_none_or(|last| last.elapsed() >= sweep);
-        match look(&worker, due).await {
+        let looked =
+            if due { rescue(&worker).await.map(|()| true) } else { rescue_from_silent(&worker).await };
+        match looked {
             Ok(true) => swept = Some(Instant::now()),
             Ok(false) => {}
             Err(error) => {
@@ -176,12 +182,12 @@ pub(crate) async fn keep_rescuing(worker: Arc<Worker>, stop: CancellationToken) 
 }
 
 /// Says whether all live tasks were looked at.
-async fn look(worker: &Worker, due: bool) -> Result<bool, Error> {
-    if due || somebody_is_silent(worker).await? {
+async fn rescue_from_silent(worker: &Worker) -> Result<bool, Error> {
+    let silent = somebody_is_silent(worker).await?;
+    if silent {
         rescue(worker).await?;
-        return Ok(true);
     }
-    Ok(false)
+    Ok(silent)
 }
 
 async fn somebody_is_silent(worker: &Worker) -> Result<bool, Error> {
@@ -202,7 +208,7 @@ pub(crate) async fn rescue(worker: &Worker) -> Result<(), Error> {
         let Some(row) = rows.first() else { return Ok(()) };
         let (freed, buried): (i64, i64) = (row.try_get("freed")?, row.try_get("buried")?);
         report(u64::try_from(freed).unwrap_or(0), u64::try_from(buried).unwrap_or(0));
-        if freed > 0 {
+        if freed + buried > 0 {
             worker.ready.notify_one();
         }
         if freed + buried < batch {

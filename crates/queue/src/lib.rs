@@ -50,8 +50,8 @@ pub use browse::{
     TaskFilter, TaskState, WorkerEntry, history, kinds, schedules, task, tasks, workers,
 };
 pub use control::{
-    Cancel, Limits, cancel, drain_worker, ensure_partitions, limit, pause, pause_schedule,
-    resume, resume_schedule, retry_now, tick_schedule,
+    Cancel, Limits, cancel, drain_worker, ensure_partitions, limit, pause, pause_schedule, resume,
+    resume_schedule, retry_now, tick_schedule,
 };
 pub use dead_letter::{
     DeadLetter, DeadLetterFilter, dead_letters, discard_dead_letter, expire_dead_letters, retry_dead_letter,

@@ -1,7 +1,8 @@
 //! Claiming from queues that limit what runs at once or starts in a period, over all workers or for each tenant.
 //!
 //! Such claims come one after another for each queue: they hold its row. Rates are token buckets, filled by the database's
-//! clock and as deep as one period's worth.
+//! clock and as deep as one period's worth. A clock that is set back fills them like one that is set forward: nobody waits
+//! until it has caught up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ const OPEN: &str = "-- queue::limit::open
 update task_queue
    set tokens = least(coalesce(rate_max, 0),
                       tokens + coalesce(rate_max, 0)
-                      * least(1.0, extract(epoch from clock_timestamp() - refilled_at)::float8 * 1000 / rate_period_ms)),
+                      * least(1.0, abs(extract(epoch from clock_timestamp() - refilled_at))::float8 * 1000 / rate_period_ms)),
        refilled_at = clock_timestamp()
  where name = $1 and not paused
 returning running_max, rate_max, rate_period_ms, tenant_running_max, tenant_rate_max, tokens";
@@ -66,8 +67,8 @@ with recursive slot as (
            least(case when $5::int4 is null then $8::int8 else $5 - coalesce(busy.running, 0) end,
                  case when $6::int4 is null then $8::int8
                       else floor(least($6, coalesce(task_tenant.tokens, $6) + $6
-                           * least(1.0, extract(epoch from clock_timestamp()
-                                  - coalesce(task_tenant.refilled_at, clock_timestamp()))::float8 * 1000 / $7::int8)))::int8
+                           * least(1.0, abs(extract(epoch from clock_timestamp()
+                                  - coalesce(task_tenant.refilled_at, clock_timestamp())))::float8 * 1000 / $7::int8)))::int8
                  end) as free
       from slot
       left join unnest($9::uuid[], $10::int8[]) as busy (tenant, running) on busy.tenant = slot.tenant
@@ -108,7 +109,7 @@ insert into task_tenant as known (queue, tenant, tokens, refilled_at)
 select $1, spent.tenant, $4::int4 - spent.started, clock_timestamp()
   from unnest($2::uuid[], $3::int8[]) as spent (tenant, started)
     on conflict (queue, tenant) do update
-   set tokens = least($4, known.tokens + $4 * least(1.0, extract(epoch from clock_timestamp() - known.refilled_at)::float8
+   set tokens = least($4, known.tokens + $4 * least(1.0, abs(extract(epoch from clock_timestamp() - known.refilled_at))::float8
                                                         * 1000 / $5::int8)) - ($4 - excluded.tokens),
        refilled_at = clock_timestamp()";
 
@@ -129,7 +130,7 @@ pub(crate) struct Taken {
     pub(crate) next: Option<Duration>,
 }
 
-/// Reads which queues have limits, whenever they change and now and then, until told to stop.
+/// Reads which queues have limits, whenever they change and each heartbeat, until told to stop.
 pub(crate) async fn keep_reading(worker: Arc<Worker>, stop: CancellationToken) {
     loop {
         match limited(&worker).await {
@@ -138,7 +139,9 @@ pub(crate) async fn keep_reading(worker: Arc<Worker>, stop: CancellationToken) {
                     worker.ready.notify_one();
                 }
             }
-            Err(error) => tracing::warn!(error.chain = chain(&error), "the limits of the queues were not read"),
+            Err(error) => {
+                tracing::warn!(error.chain = chain(&error), "the limits of the queues were not read");
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -237,7 +240,12 @@ impl Open {
         Some(Duration::from_millis(millis.max(1)))
     }
 
-    async fn spend(&self, transaction: &Transaction<'_>, queue: &str, claimed: &[Claimed]) -> Result<(), Error> {
+    async fn spend(
+        &self,
+        transaction: &Transaction<'_>,
+        queue: &str,
+        claimed: &[Claimed],
+    ) -> Result<(), Error> {
         if claimed.is_empty() {
             return Ok(());
         }
@@ -250,12 +258,8 @@ impl Open {
             *started.entry(task.share_of()).or_default() += 1;
         }
         let (tenants, counts): (Vec<Uuid>, Vec<i64>) = started.into_iter().unzip();
-        prepared(
-            transaction,
-            SPEND_OF_TENANTS,
-            &[&queue, &tenants, &counts, &rate, &self.rate_period_ms],
-        )
-        .await?;
+        prepared(transaction, SPEND_OF_TENANTS, &[&queue, &tenants, &counts, &rate, &self.rate_period_ms])
+            .await?;
         Ok(())
     }
 }

@@ -72,8 +72,9 @@ async fn session(listener: &Listener, worker: &Worker, pacing: &mut Pacing) -> R
     let opened = tokio::time::timeout(limit, (listener.connect)()).await;
     let (client, mut messages) = opened.map_err(|_elapsed| Error::Unanswered)??;
     // The answer to `listen` arrives only while the messages are read.
-    let listening =
-        client.batch_execute("listen queue_ready; listen queue_cancel; listen queue_limits").map_ok(|()| tracing::debug!("listening for tasks"));
+    let listening = client
+        .batch_execute("listen queue_ready; listen queue_cancel; listen queue_limits")
+        .map_ok(|()| tracing::debug!("listening for tasks"));
     tokio::pin!(listening);
     let mut established = false;
     loop {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::claim::{self, AtHead, Claimed, Onward};
+use crate::claim::{self, AtHead, Claimed, Gap, Onward};
 use crate::lane::{Called, Lane, Want};
 use crate::worker::Worker;
 use crate::{Error, limit};
@@ -16,6 +17,7 @@ pub(crate) struct Asked {
     heads: Vec<AtHead>,
     onward: Vec<Onward>,
     limited: Vec<AtHead>,
+    gaps: Vec<Gap>,
 }
 
 /// What a round brought.
@@ -27,17 +29,21 @@ pub(crate) struct Round {
     pub(crate) failed: Option<Error>,
     /// When a rate lets more tasks start.
     pub(crate) next: Option<Duration>,
+    /// Tenants with ready tasks that were not known, by queue, and how long it took to look for them.
+    pub(crate) newcomers: Vec<(String, Uuid)>,
+    pub(crate) looked: Duration,
 }
 
 /// What a round brought for one queue.
 pub(crate) struct Part {
+    pub(crate) queue: Arc<str>,
     asked: For,
     pub(crate) claimed: Vec<Claimed>,
 }
 
 enum For {
     Head(AtHead, Duration),
-    Onward(Vec<Onward>, Arc<str>),
+    Onward(Vec<Onward>, Duration),
 }
 
 impl Asked {
@@ -54,31 +60,36 @@ impl Asked {
         asked
     }
 
+    /// Looks for tenants beside those from whom claims go on.
+    pub(crate) fn look_around(&mut self) {
+        self.gaps = claim::gaps(&self.onward);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.heads.is_empty() && self.onward.is_empty() && self.limited.is_empty()
     }
 }
 
 impl Part {
-    pub(crate) fn queue(&self) -> &Arc<str> {
-        match &self.asked {
-            For::Head(asked, _) => &asked.queue,
-            For::Onward(_, queue) => queue,
-        }
-    }
-
     /// Tells the lane what its question brought.
     pub(crate) fn teach(&self, lane: &mut Lane, called: Called) {
         match &self.asked {
             For::Head(asked, cost) => lane.took_at_head(asked, &self.claimed, *cost, called),
-            For::Onward(asked, _) => lane.took_onward(asked, &self.claimed),
+            For::Onward(asked, cost) => lane.took_onward(asked, &self.claimed, *cost),
         }
     }
 }
 
 /// Claims; what was claimed before a failure is kept.
 pub(crate) async fn claim(worker: Arc<Worker>, asked: Asked) -> Round {
-    let mut round = Round { asked_at: Instant::now(), taken: Vec::new(), failed: None, next: None };
+    let mut round = Round {
+        asked_at: Instant::now(),
+        taken: Vec::new(),
+        failed: None,
+        next: None,
+        newcomers: Vec::new(),
+        looked: Duration::ZERO,
+    };
     if let Err(error) = round.fill(&worker, asked).await {
         round.failed = Some(error);
     }
@@ -87,32 +98,52 @@ pub(crate) async fn claim(worker: Arc<Worker>, asked: Asked) -> Round {
 
 impl Round {
     async fn fill(&mut self, worker: &Worker, asked: Asked) -> Result<(), Error> {
+        if !asked.gaps.is_empty() {
+            let begun = Instant::now();
+            self.newcomers = claim::newcomers(worker, &asked.gaps).await?;
+            self.looked = begun.elapsed();
+        }
         if !asked.onward.is_empty() {
-            let mut claimed = claim::onward(worker, &asked.onward).await?;
-            let mut rest = asked.onward;
-            while let Some(queue) = rest.first().map(|one| Arc::clone(&one.queue)) {
-                let (ours, others) = rest.into_iter().partition(|one| one.queue == queue);
-                rest = others;
-                let claimed = take_of(&mut claimed, &queue);
-                self.taken.push(Part { asked: For::Onward(ours, queue), claimed });
-            }
+            self.go_on(worker, asked.onward).await?;
         }
         if !asked.heads.is_empty() {
-            let begun = Instant::now();
-            let mut claimed = claim::at_head(worker, &asked.heads).await?;
-            let cost = begun.elapsed();
-            for head in asked.heads {
-                let claimed = take_of(&mut claimed, &head.queue);
-                self.taken.push(Part { asked: For::Head(head, cost), claimed });
-            }
+            self.begin_anew(worker, asked.heads).await?;
         }
         for head in asked.limited {
             let begun = Instant::now();
             let taken = limit::claim(worker, &head).await?;
             self.next = [self.next, taken.next].into_iter().flatten().min();
-            self.taken.push(Part { asked: For::Head(head, begun.elapsed()), claimed: taken.claimed });
+            self.push(Arc::clone(&head.queue), For::Head(head, begun.elapsed()), taken.claimed);
         }
         Ok(())
+    }
+
+    async fn go_on(&mut self, worker: &Worker, asked: Vec<Onward>) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut claimed = claim::onward(worker, &asked).await?;
+        let (cost, mut rest) = (begun.elapsed(), asked);
+        while let Some(queue) = rest.first().map(|one| Arc::clone(&one.queue)) {
+            let (ours, others) = rest.into_iter().partition(|one| one.queue == queue);
+            rest = others;
+            let claimed = take_of(&mut claimed, &queue);
+            self.push(queue, For::Onward(ours, cost), claimed);
+        }
+        Ok(())
+    }
+
+    async fn begin_anew(&mut self, worker: &Worker, asked: Vec<AtHead>) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut claimed = claim::at_head(worker, &asked).await?;
+        let cost = begun.elapsed();
+        for head in asked {
+            let claimed = take_of(&mut claimed, &head.queue);
+            self.push(Arc::clone(&head.queue), For::Head(head, cost), claimed);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, queue: Arc<str>, asked: For, claimed: Vec<Claimed>) {
+        self.taken.push(Part { queue, asked, claimed });
     }
 }
 

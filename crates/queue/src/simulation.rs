@@ -22,8 +22,10 @@ mod world;
 
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
 
-use operation::{Operation, sequences};
+use operation::{Key, New, Operation, WORKERS, sequences};
 use world::{Lab, World};
+
+use crate::driver::steps::Answer;
 
 /// How many sequences are tried unless told otherwise.
 const CASES: u32 = 12;
@@ -58,6 +60,39 @@ fn whatever_happens_the_rules_are_kept_and_everything_drains() {
             let last = attempt(&shortest).map_or_else(|broken| broken.reason, |()| reason.to_string());
             let lines: Vec<String> = shortest.iter().map(|operation| format!("  {operation:?}")).collect();
             panic!("{last}\nthe shortest sequence found:\n{}", lines.join("\n"))
+        }
+    }
+}
+
+/// The shortest sequences that broke a rule once.
+fn found() -> [Vec<Operation>; 2] {
+    let new = New { queue: 0, tenant: 0, priority: 0, delay_s: 0, key: Key::None };
+    let claim = |worker| [Operation::Hear(worker), Operation::Claim(worker, Answer::Heard)];
+    let limited =
+        |limits| [Operation::Limit(0, limits)].into_iter().chain((0..WORKERS).map(Operation::ReadLimits));
+    // A clock that was set back emptied the bucket of a rate, and kept it empty until it had caught up.
+    let mut set_back: Vec<Operation> = limited([None, Some(1), None, Some(1)]).collect();
+    set_back.push(Operation::Enqueue(vec![new.clone(), new.clone(), new.clone()]));
+    set_back.extend(claim(0));
+    set_back.push(Operation::Jump(-300));
+    set_back.extend(claim(0));
+    // The place of a task that was given up was free, and nobody was told.
+    let mut given_up: Vec<Operation> = limited([Some(1), None, None, None]).collect();
+    given_up.push(Operation::Enqueue(vec![new.clone(), new]));
+    for worker in 0..2 {
+        given_up.extend(claim(worker));
+        given_up.extend([Operation::Crash(worker), Operation::Pass(61), Operation::Rescue(2)]);
+    }
+    [set_back, given_up]
+}
+
+#[test]
+fn what_broke_a_rule_once_does_not_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lab = runtime.block_on(Lab::build());
+    for sequence in found() {
+        if let Err(broken) = runtime.block_on(run(&lab, &sequence)) {
+            panic!("{}", broken.reason);
         }
     }
 }

@@ -271,11 +271,7 @@ impl QueueStats {
 }
 
 /// Marks counts that stopped at the limit; answers which queues have more due tasks than were counted.
-fn mark_limits(
-    queues: &mut BTreeMap<String, QueueStats>,
-    groups: &[Group],
-    counted_max: i64,
-) -> Vec<String> {
+fn mark_limits(queues: &mut BTreeMap<String, QueueStats>, groups: &[Group], counted_max: i64) -> Vec<String> {
     let more = |counts: &dyn Fn(&Group) -> bool| {
         let counted: i64 = groups.iter().filter(|group| counts(group)).map(|group| group.tasks).sum();
         counted > counted_max

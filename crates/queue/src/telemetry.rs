@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use tracing::{Level, Span, info_span};
 
 use crate::attempt::{Fate, Outcome, Verdict};
@@ -79,9 +81,10 @@ pub(crate) fn waited(task: &Claimed) {
 pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration) {
     let kind = &task.kind;
     let handles = kind.metrics.of(&kind.name);
-    match verdict.outcome {
-        Outcome::Succeeded => handles.succeeded.increment(1),
-        other => counter!(TASKS, "kind" => kind.name.clone(), "outcome" => other.as_str()).increment(1),
+    if verdict.outcome == Outcome::Succeeded {
+        handles.succeeded.increment(1);
+    } else {
+        counter!(TASKS, "kind" => kind.name.clone(), "outcome" => verdict.outcome.as_str()).increment(1);
     }
     handles.seconds.record(elapsed.as_secs_f64());
     let trace_id = task.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));

@@ -1,8 +1,8 @@
 //! What all parts of a running engine share.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
@@ -94,10 +94,10 @@ impl Worker {
         settings: EngineSettings,
         kinds: Vec<Kind>,
         schedules: Vec<Clockwork>,
-        adopt: Adopt,
     ) -> (Self, mpsc::Receiver<Uuid>) {
         let (cancels, cancelled) = mpsc::channel(CANCELS_WAITING_MAX);
-        let kinds: HashMap<_, _> = kinds.into_iter().map(|kind| (kind.name.clone(), Arc::new(kind))).collect();
+        let kinds: HashMap<_, _> =
+            kinds.into_iter().map(|kind| (kind.name.clone(), Arc::new(kind))).collect();
         let queues = settings.queues.keys().map(|queue| (queue.clone(), Arc::from(queue.as_str())));
         let worker = Self {
             id,
@@ -112,7 +112,7 @@ impl Worker {
             limits: Notify::new(),
             load: Load::default(),
             progress: Arc::default(),
-            adopt,
+            adopt: |_, _| {},
             cancels,
             draining: AtomicBool::new(false),
             begun: AtomicBool::new(false),

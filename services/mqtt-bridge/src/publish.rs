@@ -78,9 +78,13 @@ pub(crate) fn kind(tools: Tools, settings: &TaskSettings) -> Kind {
 /// Done when the broker acknowledged. An acknowledgement that got lost leads to a repetition, under the same message id.
 async fn publish(tools: &Tools, job: &Job, away_pause: Duration) -> Result<Published, Failure> {
     let message: Publication = job.args()?;
-    let Some(expiry_seconds) = seconds_left(&message, tools.clock.now()) else {
-        metrics::publication("expired");
-        return Ok(Published { outcome: Outcome::Expired });
+    let expiry_seconds = match left(&message, tools.clock.now()) {
+        Left::Endless => None,
+        Left::Seconds(seconds) => Some(seconds),
+        Left::Nothing => {
+            metrics::publication("expired");
+            return Ok(Published { outcome: Outcome::Expired });
+        }
     };
     let client = ClientId::from_uuid(job.tenant.ok_or_else(|| Failure::permanent(NoClient))?);
     let correlation_id = CorrelationId::from_uuid(job.correlation.unwrap_or(job.id));
@@ -126,12 +130,21 @@ fn fail(error: Unpublished, away_pause: Duration) -> Failure {
     }
 }
 
-/// For how long the message is of use: `None` when it is not, `Some(None)` without end.
-fn seconds_left(message: &Publication, now: Timestamp) -> Option<Option<u32>> {
-    let Some(expires_at) = message.expires_at else { return Some(None) };
+/// For how long a message is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Endless,
+    Seconds(u32),
+    Nothing,
+}
+
+fn left(message: &Publication, now: Timestamp) -> Left {
+    let Some(expires_at) = message.expires_at else { return Left::Endless };
     let left = expires_at.duration_since(now);
-    let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
-    (seconds > 0).then(|| Some(u32::try_from(seconds).unwrap_or(u32::MAX)))
+    match left.as_secs() + i64::from(left.subsec_nanos() > 0) {
+        ..=0 => Left::Nothing,
+        seconds => Left::Seconds(u32::try_from(seconds).unwrap_or(u32::MAX)),
+    }
 }
 
 fn properties(job: &Job, correlation_id: CorrelationId) -> Vec<(String, String)> {
@@ -155,10 +168,11 @@ mod tests {
     #[test]
     fn a_message_is_of_use_until_the_second_it_expires_in_is_over() {
         let now = "2030-01-01T12:00:00Z".parse().unwrap();
-        assert_eq!(seconds_left(&message(None), now), Some(None));
-        assert_eq!(seconds_left(&message(Some("2030-01-01T12:00:09.5Z")), now), Some(Some(10)));
-        assert_eq!(seconds_left(&message(Some("2030-01-01T12:00:00Z")), now), None);
-        assert_eq!(seconds_left(&message(Some("2029-01-01T12:00:00Z")), now), None);
-        assert_eq!(seconds_left(&message(Some("9999-01-01T12:00:00Z")), now), Some(Some(u32::MAX)));
+        let left = |expires_at| left(&message(expires_at), now);
+        assert_eq!(left(None), Left::Endless);
+        assert_eq!(left(Some("2030-01-01T12:00:09.5Z")), Left::Seconds(10));
+        assert_eq!(left(Some("2030-01-01T12:00:00Z")), Left::Nothing);
+        assert_eq!(left(Some("2029-01-01T12:00:00Z")), Left::Nothing);
+        assert_eq!(left(Some("9999-01-01T12:00:00Z")), Left::Seconds(u32::MAX));
     }
 }

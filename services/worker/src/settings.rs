@@ -292,7 +292,10 @@ impl service::Settings for Settings {
         self.tasks.check(mistakes);
         self.schedules.check(mistakes);
         if self.tasks.result_days > self.retention.task_days {
-            mistakes.add("tasks.result_days", "stay at or below retention.task_days: a result goes with its task");
+            mistakes.add(
+                "tasks.result_days",
+                "stay at or below retention.task_days: a result goes with its task",
+            );
         }
         self.retention.check(mistakes);
     }

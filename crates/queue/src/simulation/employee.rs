@@ -68,8 +68,7 @@ fn settings() -> EngineSettings {
 impl Employee {
     pub(crate) fn hire(pool: Pool) -> Self {
         let (id, stage) = (enqueue::new_id(), Arc::new(Stage::default()));
-        let (worker, cancels) =
-            Worker::new(id, pool, settings(), vec![kind(stage.clone())], Vec::new(), |_, _| {});
+        let (worker, cancels) = Worker::new(id, pool, settings(), vec![kind(stage.clone())], Vec::new());
         let (sender, verdicts) = mpsc::channel(100);
         let driver = Driver::new(Arc::new(worker), sender, cancels);
         Self { id, driver, stage, verdicts, pending: Vec::new(), written: Vec::new() }

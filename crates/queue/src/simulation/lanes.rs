@@ -153,7 +153,7 @@ impl Table {
             }
             Want::Onward(asked) => {
                 assert!(self.fresh, "the head was to be asked after its interval");
-                self.lane.took_onward(asked, &taken);
+                self.lane.took_onward(asked, &taken, COST);
             }
         }
         self.lane.push_all(taken);
@@ -211,26 +211,27 @@ impl Table {
         }
     }
 
-    /// Works until nothing is left; answers how many claims that took.
-    fn drain(&mut self) -> usize {
+    /// Works until nothing is left.
+    fn drain(&mut self) {
         for claims in 0.. {
-            while self.lane.running() > 0 {
-                self.lane.finish();
-            }
-            while self.lane.waiting() > 0 {
-                self.start();
-                if self.lane.running() > 0 {
-                    self.lane.finish();
-                }
-            }
+            self.finish_all();
             if self.ready.is_empty() {
-                return claims;
+                return;
             }
             self.claim(None);
             self.check();
             assert!(claims < 2_000, "nothing is claimed of {:?}", self.ready);
         }
-        0
+    }
+
+    fn finish_all(&mut self) {
+        while self.lane.running() > 0 {
+            self.lane.finish();
+        }
+        while self.lane.waiting() > 0 {
+            self.start();
+            self.lane.finish();
+        }
     }
 }
 
@@ -250,6 +251,27 @@ proptest! {
         let all: HashSet<_> = table.started.iter().collect();
         prop_assert_eq!(all.len(), table.started.len(), "started twice");
         prop_assert_eq!(i64::try_from(all.len()).unwrap(), table.arrived, "lost");
+    }
+
+    /// The head is asked each time, so that the turn goes on from tenant to tenant.
+    #[test]
+    fn no_tenant_is_passed_over_for_ever(
+        tenants in 1..7_u8,
+        concurrency in 1..5_usize,
+        tenants_per_claim in 1..4_usize,
+    ) {
+        let mut table = Table::new(concurrency, 0, tenants_per_claim);
+        (0..tenants).for_each(|tenant| table.arrive(tenant, 0, 100));
+        // One at a time in each round, and one claim to begin the next round.
+        for _ in 0..2 * (tenants + 1) {
+            table.claim(None);
+            table.finish_all();
+            table.lane.pass(INTERVAL);
+        }
+        for tenant in 0..tenants {
+            let tenant = Uuid::from_u128(tenant.into());
+            prop_assert!(table.started.iter().any(|(of, _)| *of == tenant), "{} never had its turn", tenant);
+        }
     }
 
     /// With all of them there from the beginning, nothing comes in between.

@@ -42,7 +42,8 @@ async fn a_permanent_failure_is_buried_at_once_with_its_causes() {
     let running = Running::start(queue.engine(settings()).kind(kind));
     let id = queue.enqueue_one(NewTask::new("a", &"x").queue("default")).await;
     queue.until(BURIED, 1).await;
-    let letters = queue::dead_letters(&queue.admin, &DeadLetterFilter::default(), None, 10).await.unwrap().rows;
+    let letters =
+        queue::dead_letters(&queue.admin, &DeadLetterFilter::default(), None, 10).await.unwrap().rows;
     assert_eq!((letters[0].id, letters[0].reason.as_str(), letters[0].attempts), (id, "PERMANENT", 1));
     let error = letters[0].error.as_deref().unwrap();
     assert_eq!(error, "the letter was not taken: invalid digit found in string");
@@ -53,7 +54,8 @@ async fn a_permanent_failure_is_buried_at_once_with_its_causes() {
 #[tokio::test]
 async fn a_task_out_of_attempts_is_buried() {
     let queue = Queue::create().await;
-    let kind = quick(Kind::new("a", "default", |_| async { Err::<(), _>(Failure::from(nested())) })).attempts_max(5);
+    let kind =
+        quick(Kind::new("a", "default", |_| async { Err::<(), _>(Failure::from(nested())) })).attempts_max(5);
     let running = Running::start(queue.engine(settings()).kind(kind));
     queue.enqueue_one(NewTask::new("a", &()).attempts_max(2)).await;
     queue.until(BURIED, 1).await;

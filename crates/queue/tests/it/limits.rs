@@ -117,7 +117,9 @@ async fn a_rate_lets_so_many_start_in_a_period_and_then_more() {
     // An hour later, as the bucket sees it.
     queue
         .admin
-        .batch_execute("update task_queue set refilled_at = refilled_at - interval '1 hour'; notify queue_limits")
+        .batch_execute(
+            "update task_queue set refilled_at = refilled_at - interval '1 hour'; notify queue_limits",
+        )
         .await
         .unwrap();
     queue.enqueue_one(NewTask::new("a", &"wakes")).await;
@@ -134,10 +136,12 @@ async fn each_tenant_has_a_rate_of_its_own() {
     let hour = Duration::from_hours(1);
     limit(&queue, Limits { tenant_rate_max: Some(2), rate_period: hour, ..Limits::default() }).await;
     let running = Running::start(queue.engine(settings()).kind(quick()));
-    let tasks: Vec<NewTask> = (0..15).map(|number| of(1 + u128::try_from(number % 3).unwrap(), number)).collect();
+    let tasks: Vec<NewTask> =
+        (0..15).map(|number| of(1 + u128::try_from(number % 3).unwrap(), number)).collect();
     queue.enqueue(&tasks).await;
     queue.until(DONE, 6).await;
-    let each = "select count(*) from (select tenant from task_history group by tenant having count(*) = 2) as even";
+    let each =
+        "select count(*) from (select tenant from task_history group by tenant having count(*) = 2) as even";
     assert_eq!(queue.number(each).await, 3);
     running.stop().await;
 }

@@ -56,8 +56,7 @@ async fn a_delayed_task_runs_when_it_is_due_and_not_before() {
         .await;
     queue.until_done(3).await;
     assert_eq!(seen.all(), ["at once", "sooner", "later"]);
-    let early =
-        "select count(*) from task_attempts join task_history on id = task_id where task_attempts.started_at < run_at";
+    let early = "select count(*) from task_attempts join task_history on id = task_id where task_attempts.started_at < run_at";
     assert_eq!(queue.number(early).await, 0);
     running.stop().await;
 }

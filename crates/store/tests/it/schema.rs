@@ -44,6 +44,7 @@ const NEVER_NULL_FUNCTIONS: &[&str] = &[
     "clean_up_telemetry",
     "cleanup_select2_cache",
     "cleanup_expired_sessions",
+    "clients_for_operator",
     "clock_timestamp",
     "drop_daily_partitions",
     "ensure_daily_partitions",

@@ -135,11 +135,7 @@ impl Publisher {
         let answer = self.ask(&client, post)?;
         tokio::select! {
             biased;
-            reason = answer => match reason.map_err(|_dropped| Unpublished::Lost)? {
-                PubAckReason::Success => Ok(Taken::Heard),
-                PubAckReason::NoMatchingSubscribers => Ok(Taken::Unheard),
-                refused => Err(Unpublished::Refused(refused)),
-            },
+            reason = answer => taken(reason.map_err(|_dropped| Unpublished::Lost)?),
             () = self.link.down() => Err(Unpublished::Lost),
             () = sleep(self.answer_timeout) => Err(Unpublished::Unanswered),
         }
@@ -164,6 +160,20 @@ impl Publisher {
         let (sender, answer) = oneshot::channel();
         ledger.asked.push_back(sender);
         Ok(answer)
+    }
+}
+
+fn taken(reason: PubAckReason) -> Result<Taken, Unpublished> {
+    match reason {
+        PubAckReason::Success => Ok(Taken::Heard),
+        PubAckReason::NoMatchingSubscribers => Ok(Taken::Unheard),
+        PubAckReason::UnspecifiedError
+        | PubAckReason::ImplementationSpecificError
+        | PubAckReason::NotAuthorized
+        | PubAckReason::TopicNameInvalid
+        | PubAckReason::PacketIdentifierInUse
+        | PubAckReason::QuotaExceeded
+        | PubAckReason::PayloadFormatInvalid => Err(Unpublished::Refused(reason)),
     }
 }
 

@@ -125,7 +125,7 @@ impl TestBroker {
             .args(["-u", &format!("ACME.{device}"), "-P", DEVICE_PASSWORD])
             .args([
                 "-i",
-                &format!("device-{device}-{}", &channel[..3]),
+                &format!("device-{device}-{}", channel.trim_end_matches("/#")),
                 "-c",
                 "-x",
                 "3600",
