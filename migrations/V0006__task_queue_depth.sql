@@ -1,7 +1,9 @@
 -- Why: the task queue in full depth: fair shares among tenants, limits by queue and tenant, keys that outlive their task,
 -- workflows, cancellation, progress, results, and who did what by hand.
--- Kind: expand. Locks: `task` and its siblings exclusively while their columns are added; the live table is rewritten, and
--- it is small. Workers of the version before go on: they find the same states.
+-- Kind: expand for processes that enqueue: those of the version before go on. Contract for workers: those of the version
+-- before are stopped first, since they know neither what waits, nor what is cancelled, nor what is counted, and their
+-- claims miss the index that goes. What they left unsaid to waiting tasks is made good by `queue.cleanup`.
+-- Locks: `task` and its siblings exclusively while their columns are added; the live table is rewritten, and it is small.
 
 -- A claim changes no indexed column, so it stays within its page (a heap-only update) and costs half. `due` holds for
 -- READY and RUNNING alike, and therefore does not change when a task is claimed.
@@ -87,22 +89,29 @@ comment on column task_dependency.proceed is 'Go on even when the other task did
 -- Tells the tasks that wait for `ended` how it went, and wakes the engines for those that became ready. Called by the
 -- statements that end tasks. A waiting task counts down, so that two that end at the same moment both count. One that is
 -- not to be done any more becomes ready too: whoever claims it ends it without running it, and so on downstream.
+-- The tasks are locked before their rows in `task_dependency`, and in the order of their ids, as cancelling does.
 create function task_follow(ended uuid[], succeeded boolean) returns void
     language sql as $$
-    with edge as (
-        delete from task_dependency where waits_for = any (ended) returning task_id, proceed
+    with child as materialized (
+        select id, pending, any_of
+          from task
+         where id = any (array(select task_id from task_dependency where waits_for = any (ended)))
+         order by id
+           for update
+    ), edge as (
+        delete from task_dependency
+         where waits_for = any (ended) and (select count(*) from child) >= 0
+        returning task_id, proceed
     ), told as (
         select task_id, count(*)::integer as edges, bool_or(not succeeded and not proceed) as failed
           from edge
          group by task_id
     ), judged as (
-        select task.id, told.edges,
-               case when task.any_of then not told.failed else not told.failed and task.pending <= told.edges end as open,
-               told.failed and (not task.any_of or task.pending <= told.edges) as lost
+        select child.id, told.edges,
+               case when child.any_of then not told.failed else not told.failed and child.pending <= told.edges end as open,
+               told.failed and (not child.any_of or child.pending <= told.edges) as lost
           from told
-          join task on task.id = told.task_id
-         order by task.id
-           for update of task
+          join child on child.id = told.task_id
     ), released as (
         update task
            set pending = case when judged.open or judged.lost then 0 else task.pending - judged.edges end,
@@ -253,23 +262,32 @@ begin
         execute format('grant select (followed, state, due, tenant, priority, run_at) on task to %I', writer);
         execute format('grant update (followed) on task to %I', writer);
         execute format('grant insert on task_dependency to %I', writer);
-        execute format('grant select, insert, update, delete on task_key to %I', writer);
+        -- A key whose time is over is replaced in place.
+        execute format('grant select, insert, update (task_id, expires_at) on task_key to %I', writer);
         execute format('grant select (id, outcome) on task_history to %I', writer);
     end loop;
     if exists (select from pg_roles where rolname = 'youtility_worker') then
-        grant select, insert, update, delete on task_tenant, task_action to youtility_worker;
+        grant select, insert, update, delete on task_tenant to youtility_worker;
+        -- What people did is written once; it goes when its time is over, and nobody changes it.
+        grant select, insert, delete on task_action to youtility_worker;
+        grant delete on task_key to youtility_worker;
         grant select on task_attempts, task_audit to youtility_worker;
     end if;
-    -- Operators steer the queue through the web's pages; the use cases check who is one.
+    -- Operators steer the queue through the web's pages; the use cases check who is one. The columns are those that cancelling,
+    -- retrying, discarding, pausing and ticking by hand write, with the tasks that follow: arguments, tenants and kinds of
+    -- tasks and schedules cannot be changed from there, nor how finished tasks are remembered.
     if exists (select from pg_roles where rolname = 'youtility_web') then
         grant select on task, task_queue, task_kind, task_schedule, task_worker, task_attempt, task_history,
                         task_dead_letter, task_dependency, task_tenant, task_action, task_attempts, task_audit
            to youtility_web;
-        grant insert on task_history, task_attempt, task_action to youtility_web;
-        grant update, delete on task to youtility_web;
+        grant insert (id, tenant, correlation, created_at, run_at, finished_at, attempts, priority, queue, kind, outcome,
+                      args, parents, created_by)
+           on task_history to youtility_web;
+        grant insert (id, actor, action, task_id, queue, detail) on task_action to youtility_web;
+        grant update (state, run_at, cancelled_at, pending), delete on task to youtility_web;
         grant delete on task_dead_letter, task_dependency to youtility_web;
-        grant update on task_queue, task_schedule to youtility_web;
-        grant update (draining) on task_worker to youtility_web;
+        grant update (paused) on task_queue to youtility_web;
+        grant update (paused, last_tick) on task_schedule to youtility_web;
     end if;
     if exists (select from pg_roles where rolname = 'youtility_health') then
         grant select (due, tenant, pending) on task to youtility_health;

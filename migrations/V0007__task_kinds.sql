@@ -17,9 +17,16 @@ values
     ('ticket.mail', 'email', 12, 60000, 2000, 3600000, 'tells people what happened to a ticket')
 on conflict (name) do nothing;
 
--- The bridge is the only sender over MQTT: an engine inside it serves the queue `mqtt`. Arguments of tasks hold ids and
--- what devices are told, never secrets, so it may see all of them.
-grant select, insert, update, delete
-   on task_queue, task_kind, task, task_dependency, task_attempt, task_history, task_schedule, task_worker,
-      task_dead_letter, task_key, task_tenant
-   to youtility_bridge;
+-- The bridge is the only sender over MQTT: an engine inside it serves the queue `mqtt`. It gets what the statements of an engine
+-- without schedules need, column by column. Reading and deleting `task` stay as wide as the table: a claim, a verdict and
+-- the rescue of expired leases go by id over all queues, and answer whole rows. What runs, for whom and in which
+-- queue cannot be changed, the past is only added to, and of dead letters it reads no more than it counts.
+grant select, delete,
+      update (state, run_at, attempt, crashes, worker_id, lease_until, counted, unique_key, progress, pending, cancelled_at)
+   on task to youtility_bridge;
+grant select, delete on task_dependency to youtility_bridge;
+grant insert on task_attempt, task_history, task_dead_letter to youtility_bridge;
+grant select (id, queue, buried_at) on task_dead_letter to youtility_bridge;
+grant select, update (tokens, refilled_at) on task_queue to youtility_bridge;
+grant select, insert, update on task_kind, task_tenant to youtility_bridge;
+grant select, insert, update, delete on task_worker to youtility_bridge;

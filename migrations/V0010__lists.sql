@@ -14,6 +14,8 @@ create table select2_cache (
     constraint select2_cache_key_check check (length(key) between 1 and 200),
     constraint select2_cache_value_check check (pg_column_size(value) <= 1048576)
 );
+comment on column select2_cache.key is
+    'An answer that depends on sites or rights has them in its key: rows are told apart by client only.';
 create index select2_cache_created_idx on select2_cache (created_at);
 create index select2_cache_expires_idx on select2_cache (expires_at);
 alter table select2_cache enable row level security;
@@ -42,7 +44,9 @@ grant execute on function cleanup_select2_cache(integer) to youtility_worker;
 alter function cleanup_select2_cache(integer) owner to youtility_definer;
 
 -- Everybody of every client, and every place. Materialized views carry no row-level security, so no service reads them: the
--- functions below answer the rows of the transaction's client. `mv_asset_dropdown` comes with the assets.
+-- functions below answer the rows of the transaction's client. They know neither sites nor rights, and hold addresses and
+-- disabled people, so no service may call them either: whoever needs them first gives them the sites of the person
+-- who asks, as `lookup_people` has them, and then the grant. `mv_asset_dropdown` comes with the assets.
 create materialized view mv_people_dropdown as
     select client_id, id, name || ' (' || code || ')' as text, code, email, enabled
       from person;
@@ -125,7 +129,6 @@ create function list_people_dropdown()
          order by people.text, people.id
     $$;
 revoke all on function list_people_dropdown() from public;
-grant execute on function list_people_dropdown() to youtility_web;
 alter function list_people_dropdown() owner to youtility_definer;
 
 create function list_location_dropdown()
@@ -138,7 +141,6 @@ create function list_location_dropdown()
          order by places.text, places.id
     $$;
 revoke all on function list_location_dropdown() from public;
-grant execute on function list_location_dropdown() to youtility_web;
 alter function list_location_dropdown() owner to youtility_definer;
 
 -- Operators are told by mail what waits for them.

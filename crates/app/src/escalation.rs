@@ -40,12 +40,41 @@ pub struct Escalation {
 /// # Errors
 /// Those of the store.
 pub async fn escalate(store: &Store, actor: &Actor, now: Timestamp, limit: u16) -> Result<Escalation, Error> {
-    let together = escalate_some(store, actor, now, i64::from(limit), None).await;
+    escalate_others(store, actor, now, limit, &BTreeSet::new()).await
+}
+
+/// The same for all but some tickets: those that could not be escalated a moment ago would be found first again, and those
+/// behind them never.
+///
+/// # Errors
+/// Those of the store.
+pub async fn escalate_others(
+    store: &Store,
+    actor: &Actor,
+    now: Timestamp,
+    limit: u16,
+    except: &BTreeSet<TicketId>,
+) -> Result<Escalation, Error> {
+    let choice = Choice { limit: limit.into(), only: None, except: except.iter().copied().collect() };
+    let together = escalate_some(store, actor, now, &choice).await;
     match together {
         Ok((overdue, escalated)) => Ok(Escalation { overdue, escalated, failed: Vec::new() }),
         // The database is not there, or too busy: what is asked for again one by one meets the same.
         Err(error) if error.kind() == FaultKind::Unavailable => Err(error.into()),
-        Err(_of_one) => escalate_one_by_one(store, actor, now, i64::from(limit)).await,
+        Err(_of_one) => escalate_one_by_one(store, actor, now, &choice).await,
+    }
+}
+
+/// Which overdue tickets: the oldest of all or of some, but for others.
+struct Choice {
+    limit: i64,
+    only: Option<Vec<TicketId>>,
+    except: Vec<TicketId>,
+}
+
+impl Choice {
+    async fn find(&self, tx: &Tx, now: Timestamp) -> Result<Vec<OverdueTicket>, store::Error> {
+        tx.overdue_tickets(now, self.limit, self.only.clone(), self.except.clone()).await
     }
 }
 
@@ -53,15 +82,15 @@ async fn escalate_one_by_one(
     store: &Store,
     actor: &Actor,
     now: Timestamp,
-    limit: i64,
+    choice: &Choice,
 ) -> Result<Escalation, Error> {
-    let overdue = store.run_tx(actor, "find_overdue_tickets", |tx| async move {
-        tx.overdue_tickets(now, limit, None).await
-    });
+    let overdue =
+        store.run_tx(actor, "find_overdue_tickets", |tx| async move { choice.find(&tx, now).await });
     let ids: Vec<TicketId> = overdue.await?.into_iter().map(|ticket| ticket.id).collect();
     let mut done = Escalation { overdue: ids.len(), ..Escalation::default() };
     for id in ids {
-        match escalate_some(store, actor, now, 1, Some(vec![id])).await {
+        let one = Choice { limit: 1, only: Some(vec![id]), except: Vec::new() };
+        match escalate_some(store, actor, now, &one).await {
             Ok((_, escalated)) => done.escalated += escalated,
             Err(error) => done.failed.push((id, error.into())),
         }
@@ -74,12 +103,10 @@ async fn escalate_some(
     store: &Store,
     actor: &Actor,
     now: Timestamp,
-    limit: i64,
-    only: Option<Vec<TicketId>>,
+    choice: &Choice,
 ) -> Result<(usize, usize), store::Error> {
-    let only = &only;
     let escalated = store.run_tx(actor, "escalate_tickets", |tx| async move {
-        let overdue = tx.overdue_tickets(now, limit, only.clone()).await?;
+        let overdue = choice.find(&tx, now).await?;
         if overdue.is_empty() {
             return Ok::<_, store::Error>((0, 0));
         }

@@ -61,7 +61,8 @@ impl News {
     fn task(&self, client: ClientId) -> NewTask {
         NewTask::new(MAIL_KIND, &self.mail)
             .queue(MAIL_QUEUE)
-            .unique_key(self.mail.event_id.to_string())
+            // A caller chooses the ids of comments, and keys hold over all clients: the client is part of this one.
+            .unique_key(format!("{client}:{}", self.mail.event_id))
             .tenant(*client.as_uuid())
             .correlation(*self.correlation_id.as_uuid())
     }

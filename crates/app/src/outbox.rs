@@ -16,12 +16,12 @@ use jiff::Timestamp;
 use queue::NewTask;
 use serde::{Deserialize, Serialize};
 use store::audit::AuditEntry;
-pub use store::outbox::{DomainRate, MailSender};
+pub use store::outbox::{BouncedAddress, DomainRate, MailSender};
 use store::outbox::{MailRecipient, MailText, OutboxMail};
 use store::{Store, Tx};
 use uuid::Uuid;
 
-pub use self::attempt::{Answer, Attempt, Reply, Standing, Terms, Verdict, Whole, settle};
+pub use self::attempt::{Answer, Attempt, Reply, Standing, Suppression, Terms, Verdict, Whole, settle};
 use crate::Error;
 use crate::mail::Recipient;
 use crate::right::require;
@@ -30,6 +30,9 @@ use crate::right::require;
 pub const SEND_KIND: &str = "mail.send";
 /// The queue it waits in.
 pub const SEND_QUEUE: &str = "email";
+
+/// Why a mail with a secret ended whose task did not end it.
+const TASK_GONE: &str = "its task was cancelled or given up";
 
 /// The arguments of a task of kind [`SEND_KIND`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +64,7 @@ pub struct NewMail {
     pub cause_id: Uuid,
     /// When that happened.
     pub at: Timestamp,
-    /// To whom. Who shares a domain shares a message.
+    /// To whom. Colleagues who share a domain share a message.
     pub to: Vec<Recipient>,
     /// One line.
     pub subject: String,
@@ -109,7 +112,8 @@ pub async fn post(tx: &Tx, actor: &Actor, mail: &NewMail) -> Result<usize, store
 fn task(actor: &Actor, mail: SendMail) -> NewTask {
     NewTask::new(SEND_KIND, &mail)
         .queue(SEND_QUEUE)
-        .unique_key(mail.mail_id.to_string())
+        // The database tells by this key whether a task still sends the mail: see `end_secret_mails`.
+        .unique_key(format!("{}:{}", actor.client_id, mail.mail_id))
         .tenant(*actor.client_id.as_uuid())
         .correlation(*actor.correlation_id.as_uuid())
 }
@@ -157,12 +161,14 @@ pub enum Begun {
     Needless,
     /// It is not in the outbox.
     Gone,
+    /// Its body held a secret, which went when the mail ended: it cannot be sent again.
+    Emptied,
 }
 
 /// Begins an attempt: leaves out addresses that were refused for good, takes the message's turn at its domain, and fixes
 /// what the message says, so that a repetition says the same.
 ///
-/// A message that was given up or refused is tried again: only a person asks for that.
+/// A message that was given up or refused is tried again, as long as it has a body: only a person asks for that.
 ///
 /// # Errors
 /// Those of the store.
@@ -179,6 +185,9 @@ pub async fn begin(
         };
         if found.state == MailState::Sent {
             return Ok(Begun::Needless);
+        }
+        if found.state != MailState::Queued && !found.body_kept {
+            return Ok(Begun::Emptied);
         }
         let everybody = open_recipients(&tx, &found).await?;
         if everybody.iter().all(|recipient| recipient.state != RecipientState::Queued) {
@@ -233,17 +242,28 @@ async fn open_recipients(tx: &Tx, found: &OutboxMail) -> Result<Vec<MailRecipien
     Ok(everybody)
 }
 
-/// Lets an address be mailed again that was refused for good.
+/// Lists the addresses of the actor's client that are not mailed, and those for which refusals are counted; the latest
+/// first.
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the capability to administer, and those of the store.
-pub async fn lift_bounce(store: &Store, actor: &Actor, email: &str) -> Result<bool, Error> {
+pub async fn list_bounces(store: &Store, actor: &Actor, limit: i64) -> Result<Vec<BouncedAddress>, Error> {
+    require(actor, Capability::Admin)?;
+    let listed = store.read(actor, "list_bounces", |tx| async move { tx.bounced_addresses(limit).await });
+    Ok(listed.await?)
+}
+
+/// Lets an address be mailed again that was refused for good. `by` names who does it when the actor is no person.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the capability to administer, and those of the store.
+pub async fn lift_bounce(store: &Store, actor: &Actor, email: &str, by: Option<&str>) -> Result<bool, Error> {
     require(actor, Capability::Admin)?;
     let email = &email.to_lowercase();
     let lifted = store.run_tx(actor, "lift_bounce", |tx| async move {
         let lifted = tx.lift_bounce(email).await?;
         if lifted {
-            let detail = serde_json::json!({ "email": email });
+            let detail = serde_json::json!({ "email": email, "actor": by });
             let entry = AuditEntry {
                 action: "mail_address_lifted",
                 subject_kind: "mail_address",
@@ -255,6 +275,16 @@ pub async fn lift_bounce(store: &Store, actor: &Actor, email: &str) -> Result<bo
         Ok::<bool, store::Error>(lifted)
     });
     Ok(lifted.await?)
+}
+
+/// Ends mails with a secret whose task was cancelled or given up without them, and empties them; answers how many.
+///
+/// # Errors
+/// Those of the store.
+pub async fn end_secrets(store: &Store) -> Result<i64, Error> {
+    let ended = store
+        .run_system("end_secret_mails", |tx| async move { tx.end_secret_mails(SEND_KIND, TASK_GONE).await });
+    Ok(ended.await?)
 }
 
 /// Where a message stands once its recipients stand so.

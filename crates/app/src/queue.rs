@@ -1,11 +1,14 @@
 //! Seeing and steering the task queue of the whole installation, for operators.
 //!
 //! The queue knows no tenants, so an operator sees the tasks of all. What somebody does stands twice, and both times in the
-//! transaction of its effect: in the queue's own list of actions, and in the audit trail of the operator's client.
+//! transaction of its effect: in the queue's own list of actions, and in the audit trail of the operator's client. Where the
+//! task works for another client, that one's trail has a line of its own.
 
+pub mod by_hand;
 mod filter;
 mod read;
 mod steer;
+mod trail;
 
 pub use filter::{Narrowing, NarrowingText, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Place};
 pub use read::{

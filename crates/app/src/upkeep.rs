@@ -100,6 +100,25 @@ async fn delete_old_messages(store: &Store, days: i32) -> Result<i64, store::Err
     }
 }
 
+/// Removes addresses that may be mailed again since some days, and turns of domains that have come long ago; answers how
+/// many rows went.
+///
+/// # Errors
+/// Those of the store.
+pub async fn clean_up_mail(store: &Store, days: u16) -> Result<i64, Error> {
+    let days = i32::from(days);
+    let mut deleted = 0;
+    loop {
+        let gone =
+            store.run_system("clean_up_mail", |tx| async move { tx.clean_up_mail(days, ROWS_AT_ONCE).await });
+        let gone: i64 = gone.await?;
+        deleted += gone;
+        if gone < i64::from(ROWS_AT_ONCE) {
+            return Ok(deleted);
+        }
+    }
+}
+
 /// Removes attempts to sign in that are older than some days; answers how many.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod mail;
 pub(crate) mod tasks;
 pub(crate) mod upkeep;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::mail::MailCommand;
 use self::tasks::TasksCommand;
 use self::upkeep::{CleanUpSessionsOptions, ResetRateLimitOptions, Select2Command};
 
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Background tasks and their queues: looking, repeating, cancelling, pausing, limiting, draining.
     #[command(subcommand)]
     Tasks(TasksCommand),
+    /// Addresses that are not mailed.
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Removes sessions that have ended.
     CleanupSessions(CleanUpSessionsOptions),
     /// Forgets counted attempts to sign in, so that who is blocked may try again.

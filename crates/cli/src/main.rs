@@ -9,6 +9,7 @@ mod down;
 mod home;
 mod keys;
 mod logs;
+mod mail;
 mod migrate;
 mod ports;
 mod say;
@@ -50,6 +51,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Logs(options) => logs::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Tasks(command) => tasks::run(&command).await,
+        Command::Mail(command) => mail::run(&command).await,
         Command::CleanupSessions(options) => upkeep::clean_up_sessions(&options).await,
         Command::ResetRateLimit(options) => upkeep::reset_rate_limit(&options).await,
         Command::Select2Cache(command) => upkeep::select2_cache(&command).await,

@@ -45,10 +45,12 @@ pub(crate) async fn run(command: &TasksCommand) -> Result<()> {
     }
 }
 
+fn open(place: &QueuePlace) -> Result<Store> {
+    Ok(Store::new(&settings(place, ROLE)?, "tasks")?)
+}
+
 async fn connect(place: &QueuePlace) -> Result<Object> {
-    let settings = settings(place, ROLE)?;
-    let store = Store::new(&settings, "tasks")?;
-    store.pool().get().await.context("connecting to the database")
+    open(place)?.pool().get().await.context("connecting to the database")
 }
 
 /// The settings given, or those of the system that runs in the home, as a role.
@@ -62,7 +64,7 @@ pub(crate) fn settings(place: &QueuePlace, role: &str) -> Result<DatabaseSetting
 }
 
 /// Says who acts, for the record: the account at the terminal.
-fn actor() -> String {
+pub(crate) fn actor() -> String {
     let uid = rustix::process::getuid().as_raw();
     let accounts = std::fs::read_to_string("/etc/passwd");
     let name = accounts.ok().and_then(|accounts| {
@@ -76,7 +78,8 @@ fn actor() -> String {
 }
 
 fn print_json(value: &impl Serialize) -> Result<()> {
-    say::line(&serde_json::to_string_pretty(value).context("writing JSON")?);
+    let text = serde_json::to_string_pretty(value).context("writing JSON")?;
+    say::line(&say::escape_controls(&text));
     Ok(())
 }
 

@@ -23,6 +23,14 @@ text_enum! {
     }
 }
 
+impl Capability {
+    /// Whether a client may hand it out to its own people. `OPERATE` reaches every client: only whoever owns the schema
+    /// grants it, and no use case on behalf of a client may.
+    pub fn is_granted_by_client(self) -> bool {
+        self != Self::Operate
+    }
+}
+
 /// Which sites of the client an actor sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SiteScope {
@@ -66,12 +74,12 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// A process acting for a client: every capability, every site, no person.
+    /// A process acting for a client: every capability a client has to give, every site, no person.
     pub fn process(client_id: ClientId, correlation_id: CorrelationId) -> Self {
         Self {
             client_id,
             person_id: None,
-            capabilities: Capability::ALL.iter().copied().collect(),
+            capabilities: Capability::ALL.iter().copied().filter(|one| one.is_granted_by_client()).collect(),
             sites: SiteScope::All,
             correlation_id,
         }

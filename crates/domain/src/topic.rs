@@ -64,6 +64,12 @@ impl OutgoingTopic {
         Self(format!("yt/v1/{client}/.feed/{event}"))
     }
 
+    /// Whether it tells a device what to do.
+    pub fn is_command(&self) -> bool {
+        let mut levels = self.0.split('/').skip(3);
+        levels.next() != Some(".feed") && levels.next() == Some("cmd")
+    }
+
     /// The topic as the broker takes it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,6 +106,13 @@ mod tests {
         ] {
             assert_eq!(parse(topic.as_str()), Ok(topic));
         }
+    }
+
+    #[test]
+    fn what_a_device_is_to_do_is_a_command_and_what_happened_is_none() {
+        let is_command = |topic| parse(topic).unwrap().is_command();
+        assert!(is_command("yt/v1/ACME/PUMP-1/cmd/run"));
+        assert!(!is_command("yt/v1/ACME/.feed/ticket") && !is_command("yt/v1/ACME/.feed/cmd/run"));
     }
 
     #[test]

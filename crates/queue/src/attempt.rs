@@ -75,7 +75,8 @@ impl Stop {
         self.token.cancel();
     }
 
-    fn is_cancelled(&self) -> bool {
+    /// Whether somebody does not want the task done any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
     }
 }
@@ -124,8 +125,25 @@ pub(crate) enum Over {
     Cut(Timestamp),
 }
 
+/// Runs an attempt, and judges also a panic that comes from outside of the handler's future: from its being dropped, or from
+/// the words of its error.
+pub(crate) async fn run_safely(task: Claimed, worker: Arc<Worker>, stop: Stop) -> Over {
+    let (id, attempt, started_at, moment, fate) =
+        (task.id, task.attempt, task.moment.now(), task.moment, again(&task));
+    let chars_max = worker.settings.error_chars_max;
+    match AssertUnwindSafe(run(task, worker, stop)).catch_unwind().await {
+        Ok(over) => over,
+        Err(panic) => {
+            let error = Some(panic_text(&*panic, chars_max));
+            tracing::error!(task.id = %id, error.chain = error, "an attempt panicked outside of its handler");
+            let (outcome, finished_at) = (Outcome::Panicked, moment.now());
+            Over::Judged(Verdict { id, attempt, outcome, fate, error, result: None, started_at, finished_at })
+        }
+    }
+}
+
 /// Runs the handler to its end, unless it is stopped before.
-pub(crate) async fn run(mut task: Claimed, worker: Arc<Worker>, stop: Stop) -> Over {
+async fn run(mut task: Claimed, worker: Arc<Worker>, stop: Stop) -> Over {
     let (begun, started_at) = (Instant::now(), task.moment.now());
     telemetry::waited(&task);
     let guard = stop.token.clone().drop_guard();

@@ -42,6 +42,7 @@ struct Ended {
 
 type Claiming = BoxFuture<'static, Round>;
 type Renewing = BoxFuture<'static, (Instant, Vec<Key>, Result<Vec<Renewed>, Error>)>;
+type Asking = BoxFuture<'static, Result<Vec<Uuid>, Error>>;
 
 pub(crate) struct Driver {
     worker: Arc<Worker>,
@@ -52,6 +53,9 @@ pub(crate) struct Driver {
     attempts: JoinSet<Ended>,
     claiming: Option<Claiming>,
     renewing: Option<Renewing>,
+    asking: Option<Asking>,
+    /// Said to be cancelled, and not yet looked at.
+    doubted: HashSet<Uuid>,
     /// Somebody called while a claim was under way: its coming up short says nothing.
     called: bool,
     pacing: Pacing,
@@ -76,6 +80,8 @@ impl Driver {
             attempts: JoinSet::new(),
             claiming: None,
             renewing: None,
+            asking: None,
+            doubted: HashSet::new(),
             called: false,
             pacing: Pacing::new(settings),
             next_look: Instant::now() + settings.poll_interval(),
@@ -95,6 +101,7 @@ impl Driver {
                 () = stop.cancelled() => break,
                 round = pending_or(&mut self.claiming) => self.take_round(round),
                 answer = pending_or(&mut self.renewing) => self.take_renewed(answer),
+                answer = pending_or(&mut self.asking) => self.take_cancelled(answer),
                 Some(ended) = self.attempts.join_next() => self.take_all_ended(ended),
                 Some(id) = self.cancels.recv() => self.cancel(id),
                 () = worker.ready.notified() => self.wake(),
@@ -197,7 +204,7 @@ impl Driver {
                 };
                 let verdicts = self.verdicts.clone();
                 let key = task.key();
-                let attempt = attempt::run(task, self.worker.clone(), held.stop.clone());
+                let attempt = attempt::run_safely(task, self.worker.clone(), held.stop.clone());
                 self.attempts.spawn(async move {
                     match attempt.await {
                         Over::Judged(verdict) => {
@@ -239,11 +246,40 @@ impl Driver {
         ended.cut.map(|started_at| (ended.key.id, started_at))
     }
 
-    /// Ends a task that somebody does not want done any more, if it is held here.
+    /// Hears that a task is not wanted any more. Every role may notify, so its row decides, if it is held here.
     fn cancel(&mut self, id: Uuid) {
-        for (_, held) in self.held.iter().filter(|(key, _)| key.id == id) {
-            held.stop.cancel();
+        if self.held.keys().any(|key| key.id == id) {
+            self.doubted.insert(id);
+            self.ask_if_in_doubt();
         }
+    }
+
+    fn ask_if_in_doubt(&mut self) {
+        if self.asking.is_some() || self.doubted.is_empty() {
+            return;
+        }
+        let ids: Vec<Uuid> = self.doubted.drain().collect();
+        let worker = self.worker.clone();
+        self.asking = Some(async move { lease::cancelled(&worker, &ids).await }.boxed());
+    }
+
+    /// Ends what is cancelled by its row.
+    fn take_cancelled(&mut self, answer: Result<Vec<Uuid>, Error>) {
+        self.asking = None;
+        match answer {
+            Ok(ids) => {
+                for (_, held) in self.held.iter().filter(|(key, _)| ids.contains(&key.id)) {
+                    held.stop.cancel();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error.chain = chain(&error),
+                    "cancellations were not looked at; renewals of leases see them"
+                );
+            }
+        }
+        self.ask_if_in_doubt();
     }
 
     /// Renews the leases that are past a third of their time, and lets go of those that ran out.
@@ -269,9 +305,11 @@ impl Driver {
         );
     }
 
-    /// What is held until this at the latest, without what was let go of and is about to end.
+    /// What is held until this at the latest, without what was let go of and is about to end; what is cancelled may wait for
+    /// its turn to be ended, and is kept.
     fn held_until(&self, until: Instant) -> Vec<Key> {
-        let ends = |held: &Held| held.valid_until <= until && !held.stop.token.is_cancelled();
+        let over = |stop: &Stop| stop.token.is_cancelled() && !stop.is_cancelled();
+        let ends = |held: &Held| held.valid_until <= until && !over(&held.stop);
         self.held.iter().filter(|(_, held)| ends(held)).map(|(key, _)| *key).collect()
     }
 
@@ -332,6 +370,7 @@ impl Driver {
             tokio::select! {
                 () = sleep_until(deadline) => break,
                 answer = pending_or(&mut self.renewing) => self.take_renewed(answer),
+                answer = pending_or(&mut self.asking) => self.take_cancelled(answer),
                 Some(ended) = self.attempts.join_next() => self.take_all_ended(ended),
                 Some(id) = self.cancels.recv() => self.cancel(id),
                 _ = beat.tick() => self.renew_if_needed(),

@@ -40,9 +40,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts to put an engine together; it uses up to nine connections of `pool` at a time.
+    /// Starts to put an engine together; it uses up to ten connections of `pool` at a time, and does with fewer by waiting
+    /// for its own parts: four serve well, one is the least.
     ///
-    /// Give it a pool that handlers do not share: waiting for them it could lose its leases.
+    /// Give it a pool that handlers do not share: waiting for them it could lose its leases. Its connections need sessions
+    /// of their own in PostgreSQL: not through a pooler in transaction mode, since the engine sets how its statements are
+    /// planned and keeps them prepared.
     pub fn builder(pool: Pool, settings: EngineSettings) -> Builder {
         Builder { pool, settings, kinds: Vec::new(), schedules: Vec::new(), listener: None, adopt: |_, _| {} }
     }

@@ -156,11 +156,19 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 impl Error {
-    /// Whether PostgreSQL itself refused the statement, so that repeating it unchanged would be refused again.
+    /// Whether PostgreSQL refused the values, so that repeating the statement unchanged would be refused again.
     pub(crate) fn is_refusal(&self) -> bool {
+        self.has_class("22") || self.has_class("23")
+    }
+
+    /// Whether another transaction holds a row for longer than is waited.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.has_class("55P03")
+    }
+
+    fn has_class(&self, class: &str) -> bool {
         let Self::Postgres(error) = self else { return false };
-        let transient = ["08", "25", "40", "53", "55", "57", "58", "0A", "26"];
-        error.code().is_some_and(|state| !transient.iter().any(|class| state.code().starts_with(class)))
+        error.code().is_some_and(|state| state.code().starts_with(class))
     }
 }
 

@@ -29,6 +29,9 @@ select id, false, false
   from task
  where id = any ($1) and worker_id = $2 and not exists (select from mine where mine.id = task.id)";
 
+const CANCELLED: &str = "-- queue::lease::cancelled
+select id from task where id = any ($1::uuid[]) and worker_id = $2 and cancelled_at is not null";
+
 // Tasks that were claimed and not run: the attempt does not count, and other workers hear of them at once.
 const RELEASE: &str = "-- queue::lease::release
 with released as (
@@ -65,14 +68,19 @@ select count(*)
    and heartbeat_at > clock_timestamp() - $2::int8 * interval '1 millisecond'";
 
 // A lease that runs out beside a living worker (an answer that was lost, a stall) is a failed attempt like any other.
-// Beside a silent one it is a crash, and what ends its workers again and again is buried.
+// Beside a silent one it is a crash, and what ends its workers again and again is buried. It took its neighbours with it,
+// and nobody knows which of them it was: they come back one after another, each after a random part of a pause that grows,
+// so that the next time it goes alone.
 const RESCUE: &str = "-- queue::lease::rescue
 with expired as materialized (
     select late.id, late.worker_id, worker.id is not null as alive,
-           coalesce(case when worker.id is null then late.crashes + 1 >= $2
-                         else late.attempt - late.crashes >= coalesce(late.attempts_max, known.attempts_max) end, false) as hopeless
+           -- What is cancelled is ended by whoever claims it.
+           late.cancelled_at is null
+           and coalesce(case when worker.id is null then late.crashes + 1 >= $2
+                             else late.attempt - late.crashes >= coalesce(late.attempts_max, known.attempts_max) end,
+                        false) as hopeless
       from (
-           select id, worker_id, kind, attempt, attempts_max, crashes
+           select id, worker_id, kind, attempt, attempts_max, crashes, cancelled_at
              from task
             where state = 'RUNNING' and lease_until < clock_timestamp()
             limit $1::int8
@@ -89,7 +97,11 @@ with expired as materialized (
     returning task.*, expired.alive
 ), freed as (
     update task
-       set state = 'READY', crashes = task.crashes + case when expired.alive then 0 else 1 end,
+       set state = case when expired.alive or task.cancelled_at is not null then 'READY' else 'DELAYED' end,
+           run_at = case when expired.alive or task.cancelled_at is not null then task.run_at
+                         else clock_timestamp()
+                              + random() * $4::int8 * interval '1 millisecond' * power(4, task.crashes) end,
+           crashes = task.crashes + case when expired.alive then 0 else 1 end,
            worker_id = null, lease_until = null, counted = false
       from expired
      where task.id = expired.id and not expired.hopeless
@@ -140,6 +152,12 @@ pub(crate) async fn renew(worker: &Worker, ids: &[Uuid]) -> Result<Vec<Renewed>,
     rows.iter()
         .map(|row| Ok(Renewed { id: row.try_get(0)?, cancelled: row.try_get(1)?, extended: row.try_get(2)? }))
         .collect()
+}
+
+/// Answers which of these are not wanted any more.
+pub(crate) async fn cancelled(worker: &Worker, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let rows = worker.query(CANCELLED, &[&ids, &worker.id]).await?;
+    rows.iter().map(|row| row.try_get(0).map_err(Error::from)).collect()
 }
 
 /// Gives tasks back that were not begun.
@@ -203,8 +221,10 @@ pub(crate) async fn rescue(worker: &Worker) -> Result<(), Error> {
     // Leases last five heartbeats at least and are renewed after a third: beside a lease that ran out, the last
     // heartbeat of a dead worker is more than two old.
     let silent_after = millis(worker.settings.heartbeat() * 2);
+    let spread = millis(Duration::from_millis(worker.settings.crash_pause_ms));
     loop {
-        let rows = worker.query(RESCUE, &[&batch, &worker.settings.crash_max, &silent_after]).await?;
+        let rows =
+            worker.query(RESCUE, &[&batch, &worker.settings.crash_max, &silent_after, &spread]).await?;
         let Some(row) = rows.first() else { return Ok(()) };
         let (freed, buried): (i64, i64) = (row.try_get("freed")?, row.try_get("buried")?);
         report(u64::try_from(freed).unwrap_or(0), u64::try_from(buried).unwrap_or(0));

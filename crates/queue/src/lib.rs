@@ -72,7 +72,7 @@ pub use settings::EngineSettings;
 pub use stats::{COUNTED_MAX, Count, QueueStats, Stats, UnknownKind, stats, stats_up_to};
 pub use status::{State, Status, status};
 pub use task_type::TaskType;
-pub use upkeep::{DeadLetterCount, count_dead_letters, expire_actions, forget_tenants};
+pub use upkeep::{DeadLetterCount, count_dead_letters, expire_actions, forget_tenants, release_forgotten};
 pub use worker::Adopt;
 pub use workflow::{PARENTS_MAX, WAITS_PER_CALL_MAX, Workflow, enqueue_workflow};
 

@@ -116,8 +116,11 @@ async fn register(worker: &Worker) -> Result<(), Error> {
     let now = refuse_unknown_queues(worker).await?;
     let columns = KindColumns::of(worker.kinds.values().map(AsRef::as_ref).collect());
     worker.query(KINDS, &columns.params()).await?.iter().try_for_each(refuse_unknown)?;
-    let columns = ScheduleColumns::of(&worker.schedules, now)?;
-    worker.query(SCHEDULES, &columns.params()).await?;
+    // A process without schedules needs no right to write them.
+    if !worker.schedules.is_empty() {
+        let columns = ScheduleColumns::of(&worker.schedules, now)?;
+        worker.query(SCHEDULES, &columns.params()).await?;
+    }
     // Before the first claim: whoever dies right after it is missed.
     report::beat_once(worker, "WORKING").await
 }

@@ -81,5 +81,7 @@ pub(crate) async fn measure(worker: Arc<Worker>, stop: CancellationToken) {
 
 async fn measured(worker: &Worker) -> Result<Stats, Error> {
     let client = worker.client().await?;
-    worker.in_time(stats(&**client)).await
+    let answer = worker.in_time(stats(&**client)).await;
+    Worker::keep_or_drop(client, &answer);
+    answer
 }

@@ -42,6 +42,8 @@ pub struct EngineSettings {
     pub worker_forget_ms: u64,
     /// After this many times that its worker fell silent, a task is buried.
     pub crash_max: i32,
+    /// Tasks of a worker that fell silent come back after a random part of this; four times as long each further time.
+    pub crash_pause_ms: u64,
     /// How often all live tasks are looked at for leases that ran out, though no worker fell silent.
     pub sweep_interval_ms: u64,
     /// Expired leases taken back in one statement.
@@ -94,6 +96,7 @@ impl Default for EngineSettings {
             heartbeat_ms: 10_000,
             worker_forget_ms: 3_600_000,
             crash_max: 3,
+            crash_pause_ms: 5_000,
             sweep_interval_ms: 60_000,
             rescue_batch: 100,
             settle_batch: 1_000,

@@ -1,6 +1,7 @@
 //! Writing how attempts ended, many in one statement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -65,7 +66,7 @@ with verdict as (
     delete from task
      using verdict
      where task.id = verdict.id and task.worker_id = $1 and task.attempt = verdict.attempt
-       and verdict.fate in ('EXHAUSTED', 'PERMANENT', 'CANCELLED')
+       and (verdict.fate in ('EXHAUSTED', 'PERMANENT', 'CANCELLED') or task.cancelled_at is not null)
     returning task.*, verdict.outcome, verdict.fate, verdict.started_at, verdict.finished_at, verdict.error
 ), kept as (
     update task
@@ -76,15 +77,16 @@ with verdict as (
            worker_id = null, lease_until = null, counted = false
       from verdict
      where task.id = verdict.id and task.worker_id = $1 and task.attempt = verdict.attempt
-       and verdict.fate in ('RETRY', 'SNOOZE')
+       and verdict.fate in ('RETRY', 'SNOOZE') and task.cancelled_at is null
     returning task.id, task.queue, task.state, verdict.attempt, verdict.outcome, verdict.started_at,
               verdict.finished_at, verdict.error
 ), remembered as (
     insert into task_history (id, worker_id, tenant, correlation, created_at, run_at, started_at, finished_at, attempts,
                               priority, queue, kind, outcome, last_outcome, error, args, parents, created_by)
     select id, $1, tenant, correlation, created_at, run_at, started_at, finished_at, attempt,
-           priority, queue, kind, case fate when 'CANCELLED' then 'CANCELLED' else 'BURIED' end, outcome, error, args,
-           parents, created_by
+           priority, queue, kind,
+           case when fate = 'CANCELLED' or cancelled_at is not null then 'CANCELLED' else 'BURIED' end,
+           case outcome when 'SNOOZED' then 'CANCELLED' else outcome end, error, args, parents, created_by
       from gone
 ), attempted as (
     insert into task_attempt (task_id, worker_id, started_at, finished_at, attempt, outcome, error)
@@ -96,7 +98,7 @@ with verdict as (
     select id, tenant, correlation, created_at, finished_at, attempt, attempts_max, crashes,
            priority, queue, kind, fate, error, unique_key, traceparent, args, parents, created_by
       from gone
-     where fate <> 'CANCELLED'
+     where fate <> 'CANCELLED' and cancelled_at is null
 )
 select (select count(*) from gone) + (select count(*) from kept) as settled,
        (select task_follow(array_agg(id), false)::text from gone where followed having count(*) > 0) as followed,
@@ -106,59 +108,64 @@ select (select count(*) from gone) + (select count(*) from kept) as settled,
             or task_queue.name in (select queue from kept where task_queue.limited or state = 'READY')
         having count(*) > 0) as freed";
 
-/// Writes verdicts as they come until the senders are gone, as many at a time as have gathered.
+/// Writes verdicts as they come until the senders are gone, as many at a time as have gathered. What cannot be written
+/// because another transaction holds the row waits for the next batch, and holds nothing else back.
 pub(crate) async fn run(worker: Arc<Worker>, mut verdicts: Receiver<Verdict>) {
-    let mut batch = Vec::with_capacity(worker.settings.settle_batch);
-    while verdicts.recv_many(&mut batch, worker.settings.settle_batch).await > 0 {
+    let most = worker.settings.settle_batch;
+    let mut batch = Vec::with_capacity(most);
+    loop {
+        let locked = !batch.is_empty();
+        let came = tokio::select! {
+            came = verdicts.recv_many(&mut batch, most) => came,
+            () = tokio::time::sleep(LOCKED_PAUSE), if locked => 1,
+        };
+        if came == 0 {
+            if batch.is_empty() {
+                return;
+            }
+            tokio::time::sleep(LOCKED_PAUSE).await;
+        }
         // Rows are locked in the order of the arrays, here and when leases are renewed.
         batch.sort_unstable_by_key(|verdict: &Verdict| verdict.id);
-        let (mut done, mut others) = (Vec::new(), Vec::new());
-        for verdict in batch.drain(..) {
-            if verdict.fate == Fate::Done { done.push(verdict) } else { others.push(verdict) }
-        }
-        write(&worker, &done).await;
-        write(&worker, &others).await;
+        let (done, others) = batch.drain(..).partition(|verdict| verdict.fate == Fate::Done);
+        write(&worker, done, &mut batch).await;
+        write(&worker, others, &mut batch).await;
     }
 }
 
-/// Writes a batch; while PostgreSQL is away it waits, and the bounded channel holds the rest back.
-async fn write(worker: &Worker, batch: &[Verdict]) {
-    if batch.is_empty() {
-        return;
-    }
+/// How long verdicts wait whose rows are locked.
+const LOCKED_PAUSE: Duration = Duration::from_millis(200);
+
+/// Writes a batch; while PostgreSQL is away it waits, and the bounded channel holds the rest back. A batch that is refused
+/// is halved, until the verdicts that PostgreSQL does not take are found; those whose rows are locked go into `later`.
+async fn write(worker: &Worker, batch: Vec<Verdict>, later: &mut Vec<Verdict>) {
+    let mut batches = vec![batch];
     let mut pacing = Pacing::new(&worker.settings);
-    loop {
-        let error = match settle(worker, batch).await {
-            Ok(()) => return,
-            Err(error) => error,
-        };
-        if error.is_refusal() {
-            return write_singly(worker, batch, error).await;
+    while let Some(mut batch) = batches.pop() {
+        if batch.is_empty() {
+            continue;
         }
-        tracing::warn!(
-            error.chain = chain(&error),
-            tasks = batch.len(),
-            "finished tasks are not written yet"
-        );
-        tokio::time::sleep(pacing.step()).await;
-    }
-}
-
-/// Finds the verdict that PostgreSQL refuses, so that it does not hold the others back.
-async fn write_singly(worker: &Worker, batch: &[Verdict], error: Error) {
-    if let [verdict] = batch {
-        tracing::error!(
-            error.chain = chain(&error),
-            task.id = %verdict.id,
-            "the outcome of a task cannot be written; its lease will run out"
-        );
-        return;
-    }
-    for verdict in batch {
-        if let Err(error) = settle(worker, std::slice::from_ref(verdict)).await {
+        let Err(error) = settle(worker, &batch).await else {
+            pacing.reset();
+            continue;
+        };
+        if !error.is_refusal() && !error.is_locked() {
+            tracing::warn!(
+                error.chain = chain(&error),
+                tasks = batch.len(),
+                "finished tasks are not written yet"
+            );
+            tokio::time::sleep(pacing.step()).await;
+            batches.push(batch);
+        } else if batch.len() > 1 {
+            let rest = batch.split_off(batch.len() / 2);
+            batches.extend([rest, batch]);
+        } else if error.is_locked() {
+            later.append(&mut batch);
+        } else {
             tracing::error!(
                 error.chain = chain(&error),
-                task.id = %verdict.id,
+                task.id = batch.first().map(|verdict| tracing::field::display(verdict.id)),
                 "the outcome of a task cannot be written; its lease will run out"
             );
         }

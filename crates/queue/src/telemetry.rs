@@ -68,8 +68,17 @@ pub(crate) fn span(task: &Claimed) -> Span {
         task.kind = task.kind.name,
         task.attempt = task.attempt,
         correlation_id = correlation,
-        traceparent = task.traceparent,
+        traceparent = task.traceparent.as_deref().filter(|text| trace_id(text).is_some()),
     )
+}
+
+/// The trace id inside a `traceparent`; of a text that is none there is none, and nothing of it is logged.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let [version, trace_id, span_id, flags] = parts.as_slice() else { return None };
+    let lengths = [version.len(), trace_id.len(), span_id.len(), flags.len()];
+    (lengths == [2, 32, 16, 2] && parts.iter().all(|part| is_hex(part))).then_some(*trace_id)
 }
 
 pub(crate) fn waited(task: &Claimed) {
@@ -87,7 +96,7 @@ pub(crate) fn attempt_ended(task: &Claimed, verdict: &Verdict, elapsed: Duration
         counter!(TASKS, "kind" => kind.name.clone(), "outcome" => verdict.outcome.as_str()).increment(1);
     }
     handles.seconds.record(elapsed.as_secs_f64());
-    let trace_id = task.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
+    let trace_id = task.traceparent.as_deref().and_then(trace_id);
     // The level of an event is fixed at compile time.
     macro_rules! line {
         ($level:expr, $message:expr) => {
@@ -151,4 +160,19 @@ fn publish_queue(queue: &QueueStats) {
     }
     gauge!(OLDEST_AGE, "queue" => queue.name.clone()).set(queue.oldest_age_seconds);
     gauge!(DEAD_LETTERS, "queue" => queue.name.clone()).set(queue.dead_letters.number as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_traceparent_has_a_trace_id() {
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        assert_eq!(trace_id(&format!("00-{trace}-b7ad6b7169203331-01")), Some(trace));
+        let tail = format!("00-{trace}-b7ad6b7169203331-01-\u{1b}[2K");
+        for text in ["", "a-b-c-d", "00-\n-b7ad6b7169203331-01", tail.as_str()] {
+            assert_eq!(trace_id(text), None, "{text:?}");
+        }
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_postgres::Client;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::chain;
@@ -17,17 +19,18 @@ select name, last_tick, next_tick, paused, clock_timestamp() as now
   from task_schedule
  where name = any($1::text[])";
 
-// Whoever moves `last_tick` forward enqueues the ticks in the same transaction; the others find it moved.
+// Whoever moves `last_tick` forward enqueues the ticks in the same transaction; the others find it moved. The times are
+// those of the row: an engine of the version before ticks no more by times that a newer one has replaced.
 const ADVANCE: &str = "-- queue::tick::advance
 update task_schedule
    set last_tick = $2, next_tick = $3
- where name = $1 and last_tick < $2 and not paused";
+ where name = $1 and last_tick < $2 and not paused and cron = $4 and time_zone = $5";
 
 // For those who look at it: registration and ticks write it too, and clocks jump.
 const FORESEE: &str = "-- queue::tick::foresee
 update task_schedule
    set next_tick = $2
- where name = $1 and next_tick is distinct from $2";
+ where name = $1 and next_tick is distinct from $2 and cron = $3 and time_zone = $4";
 
 /// What the table knows of a schedule.
 struct Known {
@@ -109,29 +112,42 @@ async fn advance(
     };
     let due = clockwork.due(known.last, known.now, patience).filter(|_| !known.paused);
     match due {
-        Some(due) => worker.in_time(fire(worker, clockwork, due, next)).await,
+        Some(due) => {
+            let mut client = worker.client().await?;
+            let answer = worker.in_time(fire(&mut client, clockwork, due, next)).await;
+            Worker::keep_or_drop(client, &answer);
+            if answer? {
+                worker.ready.notify_one();
+            }
+            Ok(())
+        }
         None if known.next != next => {
-            worker.query(FORESEE, &[&clockwork.schedule.name, &next]).await.map(drop)
+            let schedule = &clockwork.schedule;
+            let params: [&(dyn ToSql + Sync); 4] =
+                [&schedule.name, &next, &schedule.cron, &schedule.time_zone];
+            worker.query(FORESEE, &params).await.map(drop)
         }
         None => Ok(()),
     }
 }
 
+/// Answers whether this engine was the one to tick.
 async fn fire(
-    worker: &Worker,
+    client: &mut Client,
     clockwork: &Clockwork,
     due: Due,
     next: Option<Timestamp>,
-) -> Result<(), Error> {
-    let name = &clockwork.schedule.name;
-    let mut client = worker.pool.get().await?;
+) -> Result<bool, Error> {
+    let schedule = &clockwork.schedule;
+    let name = &schedule.name;
     let transaction = client.transaction().await?;
-    if transaction.execute(ADVANCE, &[name, &due.latest, &next]).await? == 1 {
+    let params: [&(dyn ToSql + Sync); 5] = [name, &due.latest, &next, &schedule.cron, &schedule.time_zone];
+    let first = transaction.execute(ADVANCE, &params).await? == 1;
+    if first {
         let tasks: Vec<NewTask> = due.ticks.iter().map(|tick| clockwork.task_at(*tick)).collect();
         enqueue(&*transaction, &tasks).await?;
         tracing::info!(schedule.name = name, tick = %due.latest, tasks = tasks.len(), "a schedule ticked");
     }
     transaction.commit().await?;
-    worker.ready.notify_one();
-    Ok(())
+    Ok(first)
 }

@@ -20,6 +20,30 @@ delete from task_action
  where id in (
        select id from task_action where at < now() - make_interval(days => $1) order by at, id limit $2)";
 
+// A task that is neither alive nor in history succeeded in a process that keeps no history: every other end is written. One
+// that was buried, brought back and ended again counts by its last end. Each edge looks its task up by itself, so that a
+// long backlog is not read for a few of them.
+const RELEASE_FORGOTTEN: &str = "-- queue::upkeep::release_forgotten
+with forgotten as materialized (
+    select distinct edge.waits_for
+      from task_dependency as edge
+      left join lateral (select true as found from task where task.id = edge.waits_for limit 1) as live on true
+     where live.found is null
+), judged as materialized (
+    select forgotten.waits_for as id
+      from forgotten
+      left join lateral (select task_history.outcome
+                           from task_history
+                          where task_history.id = forgotten.waits_for
+                          order by task_history.finished_at desc
+                          limit 1) as ended on true
+     where (coalesce(ended.outcome, 'SUCCEEDED') = 'SUCCEEDED') = $1
+     limit $2
+)
+select count(*) as told, task_follow(array_agg(id), $1)::text as followed
+  from judged
+having count(*) > 0";
+
 const COUNT_DEAD_LETTERS: &str = "-- queue::upkeep::count_dead_letters
 select queue, kind, reason, count(*) as letters, min(buried_at) as oldest_at,
        count(*) filter (where buried_at > now() - interval '1 day') as of_last_day
@@ -67,6 +91,27 @@ where
     C: GenericClient + Sync,
 {
     Ok(client.execute_typed(FORGET_TENANTS, &[]).await?)
+}
+
+/// Tells tasks that still wait for others which ended without telling them, as those did that a worker of before
+/// workflows ended; answers how many such ends there were, at most `limit` of each outcome.
+///
+/// Waiting tasks become ready or are cancelled, as if they had been told at once.
+///
+/// # Errors
+/// [`Error::Postgres`].
+pub async fn release_forgotten<C>(client: &C, limit: i64) -> Result<u64, Error>
+where
+    C: GenericClient + Sync,
+{
+    let mut ends = 0;
+    for succeeded in [true, false] {
+        let rows =
+            client.query_typed(RELEASE_FORGOTTEN, &[(&succeeded, Type::BOOL), (&limit, Type::INT8)]).await?;
+        let told: i64 = rows.first().map_or(Ok(0), |row| row.try_get("told"))?;
+        ends += told.unsigned_abs();
+    }
+    Ok(ends)
 }
 
 /// Removes notes of what people did by hand that are older than `days`, at most `limit` of them; answers how many.

@@ -61,7 +61,12 @@ set enable_bitmapscan = off;
 set enable_sort = off;
 set enable_hashjoin = off;
 set enable_mergejoin = off;
-set jit = off";
+set jit = off;
+set lock_timeout = '1s'";
+
+// PostgreSQL itself gives up what nobody waits for any more: a connection that was dropped tells it nothing.
+const LIMITS: &str = "-- queue::worker::limits
+select set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)";
 
 /// Is given the span of a task and the trace context it was enqueued with, before the span is entered.
 pub type Adopt = fn(&Span, &str);
@@ -183,6 +188,7 @@ impl Worker {
             let client = self.pool.get().await?;
             if client.statement_cache.size() == 0 {
                 client.batch_execute(PLANNING).await?;
+                client.query(LIMITS, &[&self.settings.statement_timeout_ms.to_string()]).await?;
             }
             Ok(client)
         })
@@ -242,9 +248,10 @@ pub(crate) async fn pause(length: Duration, stop: &CancellationToken) -> bool {
     }
 }
 
-/// A length of time as PostgreSQL takes it; lengths past 292 million years are cut.
+/// A length of time as PostgreSQL takes it; beyond a hundred years it is cut, since a time must come out when it is added.
 pub(crate) fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+    const CENTURY: i64 = 100 * 366 * 86_400_000;
+    i64::try_from(length.as_millis()).unwrap_or(CENTURY).min(CENTURY)
 }
 
 /// A count as PostgreSQL takes it.

@@ -29,7 +29,9 @@ pub fn traceparent() -> Option<String> {
 /// Does work that continues the trace of a `traceparent`, which comes from a request, a task or a message; a text that is
 /// none is passed over.
 pub async fn continue_trace<F: Future>(traceparent: Option<String>, work: F) -> F::Output {
-    match traceparent.filter(|text| text.len() <= CHARS_MAX && parse(text).is_some()) {
+    let readable = traceparent.filter(|text| text.len() <= CHARS_MAX).and_then(|text| parse(&text));
+    // Written anew: what stood around or behind it does not travel on.
+    match readable.and_then(|context| written(&context)) {
         Some(traceparent) => CAUSE.scope(traceparent, work).await,
         None => work.await,
     }
@@ -40,8 +42,12 @@ fn of_span() -> Option<String> {
     if !context.span().span_context().is_valid() {
         return None;
     }
+    written(&context)
+}
+
+fn written(context: &Context) -> Option<String> {
     let mut carrier = HashMap::new();
-    TraceContextPropagator::new().inject_context(&context, &mut carrier);
+    TraceContextPropagator::new().inject_context(context, &mut carrier);
     carrier.remove(TRACEPARENT)
 }
 
@@ -87,6 +93,14 @@ mod tests {
         assert_eq!(seen_in_work_of(TRACE).await.as_deref(), Some(TRACE));
         assert_eq!(traceparent(), None, "outside of it nothing is known");
         assert_eq!(continue_trace(None, async { traceparent() }).await, None);
+    }
+
+    #[tokio::test]
+    async fn nothing_but_the_trace_is_passed_on() {
+        for text in [format!(" {TRACE} "), format!("{}-<script>", TRACE.replacen("00", "01", 1))] {
+            let seen = seen_in_work_of(&text).await;
+            assert!(seen.as_deref().is_none_or(|seen| seen == TRACE), "{text:?} became {seen:?}");
+        }
     }
 
     #[tokio::test]

@@ -11,6 +11,12 @@ queries! {
         insert into audit_event (id, person_id, action, subject_kind, subject_id, correlation_id, detail)
         values ($1, nullif(current_setting('app.person_id', true), '')::uuid, $2, $3, $4,
                 current_setting('app.correlation_id')::uuid, $5)";
+    /// Adds an entry of a process, if the transaction's client is one.
+    INSERT_IF_CLIENT: (AuditEventId, String, String, Option<Uuid>, serde_json::Value) => () = "
+        insert into audit_event (id, action, subject_kind, subject_id, correlation_id, detail)
+        select $1, $2, $3, $4, current_setting('app.correlation_id')::uuid, $5
+          from client
+         where client_id = current_client_id()";
 }
 
 /// One entry of the audit trail.
@@ -32,5 +38,12 @@ impl Tx {
         let columns =
             (AuditEventId::generate(), entry.action, entry.subject_kind, entry.subject_id, &entry.detail);
         self.execute_one(&INSERT, columns).await
+    }
+
+    /// Adds an entry that names no person; tasks may carry a tenant that is no client, and then there is no trail.
+    pub async fn audit_if_client(&self, entry: &AuditEntry) -> Result<bool, Error> {
+        let columns =
+            (AuditEventId::generate(), entry.action, entry.subject_kind, entry.subject_id, &entry.detail);
+        Ok(self.execute(&INSERT_IF_CLIENT, columns).await? > 0)
     }
 }

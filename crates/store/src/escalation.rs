@@ -72,8 +72,8 @@ row! { OverdueTicket {
 } }
 
 queries! {
-    /// Tickets whose time is up, locked; those another worker holds are left to it. Of all, or of some.
-    OVERDUE: (Timestamp, i64, Option<Vec<TicketId>>) => OverdueTicket = "
+    /// Tickets whose time is up, locked; those another worker holds are left to it. Of all, or of some, but for others.
+    OVERDUE: (Timestamp, i64, Option<Vec<TicketId>>, Vec<TicketId>) => OverdueTicket = "
         select ticket.id, ticket.version, ticket.escalation_level, ticket.assignee_id, ticket.group_id,
                ticket.created_by, rule.person_id as rule_person_id, rule.group_id as rule_group_id,
                rule.notify is not null as rule_notifies
@@ -89,6 +89,7 @@ queries! {
                  limit 1) as rule on true
          where ticket.state in ('NEW', 'OPEN')
            and ($3::uuid[] is null or ticket.id = any ($3))
+           and ticket.id <> all ($4::uuid[])
            and coalesce(ticket.due_from, ticket.created_at)
                <= $1::timestamptz - make_interval(mins => rule.after_minutes)
          order by coalesce(ticket.due_from, ticket.created_at), ticket.id
@@ -113,14 +114,16 @@ queries! {
 }
 
 impl Tx {
-    /// Finds and locks tickets whose time is up, oldest first; of `only` these, unless it is absent.
+    /// Finds and locks tickets whose time is up, oldest first; of `only` these, unless it is absent, and none
+    /// of `except`.
     pub async fn overdue_tickets(
         &self,
         now: Timestamp,
         limit: i64,
         only: Option<Vec<TicketId>>,
+        except: Vec<TicketId>,
     ) -> Result<Vec<OverdueTicket>, Error> {
-        self.all(&OVERDUE, (now, limit, only)).await
+        self.all(&OVERDUE, (now, limit, only, except)).await
     }
 
     /// Raises the level of tickets and gives them to whom their rules say; answers with those it raised.

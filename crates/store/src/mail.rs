@@ -48,13 +48,15 @@ pub struct Recipient {
     pub name: Option<String>,
     /// The address.
     pub email: String,
+    /// Whether it is nobody's of the client's people: such an address sees nobody else's, and nobody sees it.
+    pub is_outside: bool,
 }
 
 row! { TicketNews {
     client_name, time_zone, demo, number, title, state, priority, escalation_level, site_name, kind, person_name,
     detail, at, correlation_id, is_mailed
 } }
-row! { Recipient { name, email } }
+row! { Recipient { name, email, is_outside } }
 
 queries! {
     /// One event with what mail says about its ticket.
@@ -93,7 +95,7 @@ queries! {
               join person_group_member on person_group_member.client_id = told.client_id
                                       and person_group_member.group_id = told.group_id
         ), addresses as (
-            select person.name, lower(person.email) as email
+            select person.name, lower(person.email) as email, false as is_outside
               from people
               join person on person.client_id = people.client_id and person.id = people.person_id
              where person.enabled
@@ -104,7 +106,7 @@ queries! {
                            and person_site.person_id = person.id
                            and person_site.site_id = people.site_id))
             union all
-            select null, lower(address)
+            select null, lower(address), true
               from told
               join lateral (
                     select notify
@@ -118,9 +120,9 @@ queries! {
              cross join lateral regexp_split_to_table(rule.notify, ' *, *') as address
              where told.kind = 'ESCALATED'
         )
-        select distinct on (email) name, email
+        select distinct on (email) name, email, is_outside
           from addresses
-         order by email, name
+         order by email, is_outside, name
          limit $3";
     /// Adds that mail about an event was sent, once.
     RECORD: (TicketEventId, TicketId, TicketEventId, String, CorrelationId, Timestamp) => () = "

@@ -6,7 +6,7 @@ use crate::{Error, Tx, queries};
 queries! {
     /// The client's people who may operate and can be mailed to.
     RECIPIENTS: () => Recipient = "
-        select person.name, lower(person.email) as email
+        select person.name, lower(person.email) as email, false as is_outside
           from person
           join person_capability on person_capability.client_id = person.client_id
                                 and person_capability.person_id = person.id

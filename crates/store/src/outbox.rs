@@ -83,6 +83,8 @@ pub struct OutboxMail {
     pub text_body: String,
     /// As HTML.
     pub html_body: String,
+    /// Whether the body stays when the mail has ended.
+    pub body_kept: bool,
     /// Where it stands.
     pub state: MailState,
     /// Whether its turn at the domain has come; none when it has none yet.
@@ -148,7 +150,7 @@ pub struct MailStanding<'a> {
     pub at: Timestamp,
 }
 
-/// An address the relay refused for good.
+/// An address the relay refused.
 #[derive(Clone, Debug)]
 pub struct Bounce<'a> {
     /// The address.
@@ -165,10 +167,28 @@ pub struct Bounce<'a> {
     pub until: Timestamp,
 }
 
+/// An address that is not mailed, or for which refusals are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BouncedAddress {
+    /// The address.
+    pub email: String,
+    /// The relay's last answer.
+    pub reply_code: Option<i16>,
+    /// The same in words.
+    pub reason: String,
+    /// When that was.
+    pub bounced_at: Timestamp,
+    /// Days in a row with a refusal that does not say why.
+    pub refusal_days: i32,
+    /// Until when it is not mailed; none while days are counted only.
+    pub suppressed_until: Option<Timestamp>,
+}
+
 row! { OutboxMail {
-    kind, subject_kind, subject_id, cause_id, domain, recipients, subject, text_body, html_body, state, turn_is_due,
-    correlation_id
+    kind, subject_kind, subject_id, cause_id, domain, recipients, subject, text_body, html_body, body_kept, state,
+    turn_is_due, correlation_id
 } }
+row! { BouncedAddress { email, reply_code, reason, bounced_at, refusal_days, suppressed_until } }
 row! { MailTurn { turn_at, is_due } }
 row! { MailSender { sender, reply_to } }
 row! { MailOfCause { id, state, recipients } }
@@ -185,8 +205,8 @@ queries! {
         returning id";
     /// One message.
     GET: (MailId, Timestamp) => OutboxMail = "
-        select kind, subject_kind, subject_id, cause_id, domain, recipients, subject, text_body, html_body, state,
-               turn_at <= clock_timestamp() as turn_is_due, correlation_id
+        select kind, subject_kind, subject_id, cause_id, domain, recipients, subject, text_body, html_body, body_kept,
+               state, turn_at <= clock_timestamp() as turn_is_due, correlation_id
           from mail
          where id = $1
            and created_at = $2";
@@ -250,23 +270,61 @@ queries! {
         update mail
            set state = $3, recipients = $4, reply_code = $5, reason = $6,
                sent_at = case when $3::text = 'SENT' then coalesce(sent_at, $7) else sent_at end,
-               text_body = case when body_kept or $3::text in ('QUEUED', 'GIVEN_UP') then text_body else '' end,
-               html_body = case when body_kept or $3::text in ('QUEUED', 'GIVEN_UP') then html_body else '' end
+               text_body = case when body_kept or $3::text = 'QUEUED' then text_body else '' end,
+               html_body = case when body_kept or $3::text = 'QUEUED' then html_body else '' end
          where id = $1
            and created_at = $2";
-    /// Notes that an address was refused for good.
+    /// Notes that an address is gone.
     BOUNCE: (String, MailId, Option<i16>, String, Timestamp, Timestamp) => () = "
         insert into mail_bounce (email, mail_id, reply_code, reason, bounced_at, suppressed_until)
         values ($1, $2, $3, $4, $5, $6)
         on conflict (client_id, email) do update
-           set mail_id = excluded.mail_id, reply_code = excluded.reply_code, reason = excluded.reason,
+           set mail_id = excluded.mail_id, reply_code = excluded.reply_code, reason = excluded.reason, refusal_days = 0,
                bounced_at = excluded.bounced_at, suppressed_until = excluded.suppressed_until";
+    /// Counts the days on which an address was refused without a reason; enough of them make it gone.
+    COUNT_REFUSAL: (String, MailId, Option<i16>, String, Timestamp, Timestamp, i32) => bool = "
+        insert into mail_bounce as bounce
+               (email, mail_id, reply_code, reason, bounced_at, refusal_days, suppressed_until)
+        values ($1, $2, $3, $4, $5, 1, case when $7 <= 1 then $6::timestamptz end)
+        on conflict (client_id, email) do update
+           set mail_id = excluded.mail_id, reply_code = excluded.reply_code, reason = excluded.reason,
+               bounced_at = excluded.bounced_at,
+               refusal_days = case when bounce.refusal_days > 0
+                                    and (bounce.bounced_at at time zone 'UTC')::date
+                                        = (excluded.bounced_at at time zone 'UTC')::date
+                                   then bounce.refusal_days else bounce.refusal_days + 1 end,
+               suppressed_until = case when bounce.refusal_days >= $7
+                                         or bounce.refusal_days + 1 >= $7
+                                            and (bounce.refusal_days = 0
+                                                 or (bounce.bounced_at at time zone 'UTC')::date
+                                                    <> (excluded.bounced_at at time zone 'UTC')::date)
+                                       then $6::timestamptz else bounce.suppressed_until end
+        returning coalesce(bounce.suppressed_until > $5, false)";
+    /// Begins the count anew for addresses that a mail was taken for.
+    FORGET_REFUSALS: (Vec<String>,) => () = "
+        update mail_bounce
+           set refusal_days = 0
+         where email = any ($1)
+           and refusal_days > 0";
     /// Lets an address be mailed again.
     LIFT: (String,) => () = "
         update mail_bounce
-           set suppressed_until = now()
+           set suppressed_until = now(), refusal_days = 0
          where email = $1
            and suppressed_until > now()";
+    /// Addresses that are not mailed, and those for which refusals are counted; the latest first.
+    BOUNCES: (i64,) => BouncedAddress = "
+        select email, reply_code, reason, bounced_at, refusal_days, suppressed_until
+          from mail_bounce
+         where suppressed_until > now() or refusal_days > 0
+         order by bounced_at desc, email
+         limit $1";
+    /// Ends mails with a secret that no live task of a kind sends any more, and empties them; over all clients.
+    END_SECRETS: (String, String) => i64 = "
+        select end_secret_mails($1, $2)";
+    /// Removes what is kept for a time only, some at a time, from a transaction of no tenant.
+    CLEAN_UP: (i32, i32) => i64 = "
+        select clean_up_mail($1, $2)";
 }
 
 impl DomainRate {
@@ -384,6 +442,40 @@ impl Tx {
         let columns =
             (bounce.email, bounce.mail_id, bounce.reply_code, bounce.reason, bounce.at, bounce.until);
         self.execute_one(&BOUNCE, columns).await
+    }
+
+    /// Counts a refusal without a reason, of which so many days make an address gone; answers whether it is now.
+    pub async fn count_refusal(&self, bounce: &Bounce<'_>, days_max: i32) -> Result<bool, Error> {
+        let columns = (
+            bounce.email,
+            bounce.mail_id,
+            bounce.reply_code,
+            bounce.reason,
+            bounce.at,
+            bounce.until,
+            days_max,
+        );
+        self.one(&COUNT_REFUSAL, columns).await
+    }
+
+    /// Begins the count of refusals anew for addresses that a mail was taken for.
+    pub async fn forget_refusals(&self, emails: Vec<String>) -> Result<u64, Error> {
+        self.execute(&FORGET_REFUSALS, (emails,)).await
+    }
+
+    /// Reads which addresses are not mailed or refused lately, the latest first.
+    pub async fn bounced_addresses(&self, limit: i64) -> Result<Vec<BouncedAddress>, Error> {
+        self.all(&BOUNCES, (limit,)).await
+    }
+
+    /// Ends mails with a secret for which no task of a kind is live, over all clients; answers how many.
+    pub async fn end_secret_mails(&self, kind: &str, reason: &str) -> Result<i64, Error> {
+        self.one(&END_SECRETS, (kind, reason)).await
+    }
+
+    /// Removes what is kept for a time only, at most `limit` of each table; fewer mean that none are left.
+    pub async fn clean_up_mail(&self, days: i32, limit: i32) -> Result<i64, Error> {
+        self.one(&CLEAN_UP, (days, limit)).await
     }
 
     /// Lets an address be mailed again; answers whether it was not.

@@ -1,10 +1,12 @@
 //! The task queue as operators see and steer it. Its statements are its own; here they run inside our transactions.
 
-use domain::{ClientId, TaskId};
+use domain::{AuditEventId, ClientId, TaskId};
 use queue::{
     Action, Cancel, Cursor, DeadLetter, DeadLetterFilter, FinishedTask, HistoryFilter, KindEntry, LiveTask,
     Page, ScheduleEntry, Stats, TaskDetail, TaskFilter, WorkerEntry,
 };
+
+use uuid::Uuid;
 
 use crate::{Error, Tx, queries, row};
 
@@ -26,12 +28,27 @@ queries! {
     CLIENTS: (Vec<ClientId>,) => TaskClient = "
         select client_id, code, name
           from clients_for_operator($1)";
+    /// Adds a line about an operator of another client.
+    AUDIT: (ClientId, AuditEventId, String, Uuid, String, String) => bool = "
+        select audit_for_operator($1, $2, $3, $4, $5, $6)";
 }
 
 impl Tx {
     /// Names clients for an operator; for anybody else there are none.
     pub async fn clients_for_operator(&self, clients: Vec<ClientId>) -> Result<Vec<TaskClient>, Error> {
         self.all(&CLIENTS, (clients,)).await
+    }
+
+    /// Notes in the trail of the client a task works for what the transaction's person, an operator of another, did to
+    /// it; false when that client is none.
+    pub async fn audit_for_operator(
+        &self,
+        tenant: ClientId,
+        action: &str,
+        task: &TaskDetail,
+    ) -> Result<bool, Error> {
+        let columns = (tenant, AuditEventId::generate(), action, task.id, &task.kind, &task.queue);
+        self.one(&AUDIT, columns).await
     }
 
     /// Measures all queues.

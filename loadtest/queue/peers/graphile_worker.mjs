@@ -31,7 +31,7 @@ async function work(mark) {
   await terminated();
   await runner.stop();
   clearInterval(saying);
-  tally.end();
+  await tally.end();
 }
 
 if (command === 'work') {

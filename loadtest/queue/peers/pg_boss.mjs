@@ -35,7 +35,7 @@ async function work(mark) {
   await terminated();
   await boss.stop({ graceful: true, timeout: 5_000 });
   clearInterval(saying);
-  tally.end();
+  await tally.end();
   process.exit(0);
 }
 

@@ -43,8 +43,10 @@ export class Tally {
     }, 10);
   }
 
+  /** The last line; long, so a process waits for it before it exits. */
   end() {
-    say({ event: 'end', handled: this.handled, latencies: this.latencies });
+    const line = JSON.stringify({ event: 'end', handled: this.handled, latencies: this.latencies });
+    return new Promise((resolve) => process.stdout.write(`${line}\n`, resolve));
   }
 }
 

@@ -1,5 +1,7 @@
 //! What states, outcomes, reasons and actions of the task queue are called, and how long things take.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use crate::words::{Words, words};
@@ -63,11 +65,13 @@ pub(crate) fn action(label: &str) -> Words {
     }
 }
 
-/// Who did something by hand: the name in `person:<id> <name>`, or whatever else stands there.
-pub(crate) fn who(actor: &str) -> &str {
+/// Who did something by hand: the name in `person:<id> <name>`, or whatever else stands there. A name that could be taken
+/// for a tool's says that it is a person's.
+pub(crate) fn who(actor: &str) -> Cow<'_, str> {
     match actor.strip_prefix("person:").and_then(|rest| rest.split_once(' ')) {
-        Some((_id, name)) => name,
-        None => actor,
+        Some((_id, name)) if name.contains(':') => format!("person {name}").into(),
+        Some((_id, name)) => name.into(),
+        None => actor.into(),
     }
 }
 
@@ -148,6 +152,7 @@ mod tests {
     fn a_person_is_known_by_name_and_a_tool_by_what_it_says() {
         assert_eq!(who("person:0198c0de-0000-7000-8000-000000000001 Asha Patil"), "Asha Patil");
         assert_eq!(who("cli:root"), "cli:root");
+        assert_eq!(who("person:0198c0de-0000-7000-8000-000000000001 cli:root"), "person cli:root");
         assert_eq!(who("person:"), "person:");
     }
 }

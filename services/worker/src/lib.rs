@@ -45,6 +45,8 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
         mail_attempts_max: ctx.settings.tasks.mail_attempts_max,
         public_url: Arc::from(ctx.settings.mail.public_url.as_str()),
         escalation_batch: ctx.settings.tasks.escalation_batch,
+        escalation_turn: ctx.settings.tasks.escalation_turn,
+        bounce_days: ctx.settings.retention.bounce_days,
         retention: ctx.settings.retention.retention(),
         partition_days_ahead: ctx.settings.retention.partition_days_ahead,
         dead_letter_days: ctx.settings.retention.dead_letter_days,

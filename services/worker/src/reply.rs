@@ -23,7 +23,9 @@ pub(crate) fn verdict(code: Code, words: &str) -> Verdict {
     match (number(code), enhanced(words)) {
         // Too many recipients, or a mailbox that is full: both pass.
         (552, _) | (_, Some((2, 2))) => Verdict::PutOff,
-        (_, Some((1, 1..=3 | 6 | 10) | (2, 1))) | (550 | 551 | 553, None) => Verdict::Gone,
+        (_, Some((1, 1..=3 | 6 | 10) | (2, 1))) => Verdict::Gone,
+        // The address, or us: we may be on a list, or may not relay. One such answer condemns nobody.
+        (550 | 551 | 553, None) => Verdict::Unclear,
         (_, Some(_) | None) => Verdict::Refused,
     }
 }
@@ -98,8 +100,10 @@ mod tests {
             (550, "5.1.1 there is no such mailbox", Verdict::Gone),
             (550, "5.1.10 the domain takes no mail", Verdict::Gone),
             (550, "5.2.1 mailbox disabled", Verdict::Gone),
-            (550, "no such user", Verdict::Gone),
-            (553, "mailbox name not allowed", Verdict::Gone),
+            (550, "no such user", Verdict::Unclear),
+            (550, "blocked", Verdict::Unclear),
+            (551, "we do not relay", Verdict::Unclear),
+            (553, "mailbox name not allowed", Verdict::Unclear),
             (550, "5.7.1 relaying denied", Verdict::Refused),
             (554, "5.7.1 you are on a list", Verdict::Refused),
             (554, "transaction failed", Verdict::Refused),

@@ -1,15 +1,16 @@
 //! The settings of the worker.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use app::outbox::{DomainRate, MailSender, Terms};
+use app::outbox::{DomainRate, MailSender, Suppression, Terms};
 use app::upkeep::Retention;
 use domain::Secret;
 use lettre::message::Mailbox;
 use queue::EngineSettings;
 use serde::{Deserialize, Serialize};
-use service::{Mistakes, ProcessSettings};
+use service::{Environment, Mistakes, ProcessSettings};
 use store::DatabaseSettings;
 
 /// Everything the worker can be told.
@@ -76,8 +77,10 @@ pub struct MailSettings {
     pub domain_rate_max: u32,
     /// That period.
     pub domain_rate_period_ms: u64,
-    /// How long an address that was refused for good is not mailed.
+    /// How long an address that is gone is not mailed.
     pub suppress_days: u16,
+    /// Days in a row with a refusal that does not say why, after which an address counts as gone.
+    pub suppress_after_days: u16,
 }
 
 impl MailSettings {
@@ -95,11 +98,20 @@ impl MailSettings {
         Terms {
             from: MailSender { sender: self.from.clone(), reply_to },
             rate: DomainRate { interval, burst: period.saturating_sub(interval) },
-            suppressed_for: Duration::from_hours(24) * u32::from(self.suppress_days),
+            suppression: Suppression {
+                lasts: Duration::from_hours(24) * u32::from(self.suppress_days),
+                after_days: self.suppress_after_days,
+            },
         }
     }
 
-    fn check(&self, mistakes: &mut Mistakes) {
+    /// Whether the relay is on this machine, so that nobody hears what is said to it.
+    fn is_relay_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    fn check(&self, environment: Environment, mistakes: &mut Mistakes) {
+        self.check_secrecy(environment, mistakes);
         if self.from.parse::<Mailbox>().is_err() {
             mistakes.add("mail.from", "use an address such as `Youtility <mail@example.com>`");
         }
@@ -115,14 +127,29 @@ impl MailSettings {
                 "use an address such as `https://app.example.com`, without a slash at the end",
             );
         }
-        if !self.username.is_empty() {
-            mistakes.given_secret("mail.password", &self.password);
-        }
         mistakes.range("mail.timeout_ms", self.timeout_ms, 1..=600_000);
         mistakes.range("mail.connections_max", self.connections_max, 1..=100);
         mistakes.range("mail.domain_rate_max", self.domain_rate_max, 1..=1_000_000);
         mistakes.range("mail.domain_rate_period_ms", self.domain_rate_period_ms, 1..=86_400_000);
         mistakes.range("mail.suppress_days", self.suppress_days, 1..=3650);
+        mistakes.range("mail.suppress_after_days", self.suppress_after_days, 1..=365);
+    }
+
+    /// What others could hear: our password at the relay, and the links that people follow.
+    fn check_secrecy(&self, environment: Environment, mistakes: &mut Mistakes) {
+        if !self.username.is_empty() {
+            mistakes.given_secret("mail.password", &self.password);
+        }
+        let has_account = !self.username.is_empty() || !self.password.is_empty();
+        if has_account && self.tls == MailTls::None && !self.is_relay_local() {
+            mistakes.add(
+                "mail.tls",
+                "is \"none\" with a password for another machine: use \"starttls\" or \"tls\"",
+            );
+        }
+        if environment == Environment::Production && self.public_url.starts_with("http://") {
+            mistakes.add("mail.public_url", "begins with http://: use https:// in production");
+        }
     }
 }
 
@@ -144,6 +171,8 @@ pub struct TaskSettings {
     pub escalation_timeout_ms: u64,
     /// Tickets escalated in one transaction.
     pub escalation_batch: u16,
+    /// Batches of one client before the others have their turn.
+    pub escalation_turn: u16,
     /// How long one round of cleaning may take.
     pub maintenance_timeout_ms: u64,
     /// How long what a task that comes by the clock found and did may be asked for.
@@ -167,6 +196,7 @@ impl TaskSettings {
         mistakes.range("tasks.mail_timeout_ms", self.mail_timeout_ms, 1..=86_400_000);
         mistakes.range("tasks.escalation_timeout_ms", self.escalation_timeout_ms, 1..=86_400_000);
         mistakes.range("tasks.escalation_batch", self.escalation_batch, 1..=1000);
+        mistakes.range("tasks.escalation_turn", self.escalation_turn, 1..=1000);
         mistakes.range("tasks.maintenance_timeout_ms", self.maintenance_timeout_ms, 1..=86_400_000);
         mistakes.range("tasks.result_days", self.result_days, 1..=3650);
     }
@@ -240,6 +270,8 @@ pub struct RetentionSettings {
     pub select2_days: u16,
     /// Mail that was sent, and what became of it.
     pub mail_days: u16,
+    /// Addresses that were not mailed, after they may be again.
+    pub bounce_days: u16,
     /// Tasks that were given up and that nobody looked at.
     pub dead_letter_days: u16,
     /// Days for which partitions exist beforehand.
@@ -266,6 +298,7 @@ impl RetentionSettings {
         mistakes.range("retention.task_days", self.task_days, 1..=36_500);
         // A dead letter can be repeated only while its mail is kept.
         mistakes.range("retention.mail_days", self.mail_days, self.dead_letter_days.max(8)..=36_500);
+        mistakes.range("retention.bounce_days", self.bounce_days, 1..=36_500);
         mistakes.range("retention.rate_limit_days", self.rate_limit_days, 1..=36_500);
         mistakes.range("retention.message_days", self.message_days, 31..=36_500);
         mistakes.range("retention.select2_days", self.select2_days, 1..=36_500);
@@ -288,7 +321,7 @@ impl service::Settings for Settings {
         if self.queue.drain_timeout_ms >= self.process.stop_timeout_ms {
             mistakes.add("queue.drain_timeout_ms", "stay below process.stop_timeout_ms");
         }
-        self.mail.check(mistakes);
+        self.mail.check(self.process.environment, mistakes);
         self.tasks.check(mistakes);
         self.schedules.check(mistakes);
         if self.tasks.result_days > self.retention.task_days {

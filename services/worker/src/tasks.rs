@@ -45,6 +45,10 @@ pub(crate) struct Tools {
     /// Links in mails begin with it.
     pub(crate) public_url: Arc<str>,
     pub(crate) escalation_batch: u16,
+    /// Batches of one client before the others have their turn.
+    pub(crate) escalation_turn: u16,
+    /// Days an address is remembered that may be mailed again.
+    pub(crate) bounce_days: u16,
     pub(crate) retention: Retention,
     pub(crate) partition_days_ahead: u16,
     pub(crate) dead_letter_days: u16,

@@ -25,8 +25,17 @@ pub struct Terms {
     pub from: MailSender,
     /// How fast a domain is mailed to.
     pub rate: DomainRate,
-    /// For how long an address that was refused for good is not mailed.
-    pub suppressed_for: Duration,
+    /// When an address is not mailed any more.
+    pub suppression: Suppression,
+}
+
+/// When an address is not mailed any more, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// For how long an address that is gone is not mailed.
+    pub lasts: Duration,
+    /// Days in a row with a refusal that does not say why, after which an address counts as gone.
+    pub after_days: u16,
 }
 
 /// What the relay said.
@@ -45,6 +54,8 @@ pub enum Verdict {
     Taken,
     /// There is no such address: it is not mailed again.
     Gone,
+    /// Refused for good, and nobody says whether because of the address. Refused on several days it counts as gone.
+    Unclear,
     /// Refused for good, and not because of the address.
     Refused,
     /// Another time may do.
@@ -100,23 +111,25 @@ pub async fn settle(
     store: &Store,
     actor: &Actor,
     (mail, attempt): (&Outgoing, &Attempt),
-    (chances, suppressed_for): (Chances, Duration),
+    (chances, suppression): (Chances, Suppression),
     now: Timestamp,
 ) -> Result<Standing, Error> {
-    let until = now.saturating_add(SignedDuration::try_from(suppressed_for).unwrap_or(SignedDuration::MAX));
-    let until = until.unwrap_or(Timestamp::MAX);
     let standing = store.run_in_turn(actor, "settle_mail", |tx| async move {
         let of_cause = lock(&tx, mail).await?;
         for answer in &attempt.answers {
-            note(&tx, mail, answer, (now, until)).await?;
+            note(&tx, mail, answer, (now, suppression)).await?;
         }
+        forget_refusals(&tx, attempt).await?;
         let recipients = answered(current(&of_cause, mail), attempt);
         let state = match attempt.whole {
             Whole::Refused(_) => MailState::Refused,
             Whole::Answered | Whole::PutOff(_) => state_of(&recipients, chances),
         };
         let refused = matches!(attempt.whole, Whole::Refused(_))
-            || attempt.answers.iter().any(|answer| answer.verdict == Verdict::Refused);
+            || attempt
+                .answers
+                .iter()
+                .any(|answer| matches!(answer.verdict, Verdict::Refused | Verdict::Unclear));
         conclude(&tx, mail, &of_cause, Conclusion { state, recipients, reply: last_reply(attempt), now })
             .await?;
         Ok::<Standing, store::Error>(Standing { state, needs_a_look: state == MailState::Refused && refused })
@@ -152,7 +165,7 @@ fn answered(mut recipients: Vec<MailRecipient>, attempt: &Attempt) -> Vec<MailRe
         recipient.reply_code = answer.reply.code;
         recipient.state = match answer.verdict {
             Verdict::Taken => RecipientState::Sent,
-            Verdict::Gone | Verdict::Refused => RecipientState::Refused,
+            Verdict::Gone | Verdict::Unclear | Verdict::Refused => RecipientState::Refused,
             Verdict::PutOff => RecipientState::Queued,
         };
     }
@@ -174,26 +187,39 @@ async fn note(
     tx: &Tx,
     mail: &Outgoing,
     answer: &Answer,
-    (now, until): (Timestamp, Timestamp),
+    (now, suppression): (Timestamp, Suppression),
 ) -> Result<(), store::Error> {
-    let action = match answer.verdict {
-        Verdict::Taken | Verdict::PutOff => return Ok(()),
-        Verdict::Gone => "mail_address_suppressed",
-        Verdict::Refused => "mail_recipient_refused",
+    let lasts = SignedDuration::try_from(suppression.lasts).unwrap_or(SignedDuration::MAX);
+    let bounce = Bounce {
+        email: &answer.email,
+        mail_id: mail.mail.mail_id,
+        reply_code: code(&answer.reply),
+        reason: &reason(&answer.reply),
+        at: now,
+        until: now.saturating_add(lasts).unwrap_or(Timestamp::MAX),
     };
-    if answer.verdict == Verdict::Gone {
-        let bounce = Bounce {
-            email: &answer.email,
-            mail_id: mail.mail.mail_id,
-            reply_code: code(&answer.reply),
-            reason: &reason(&answer.reply),
-            at: now,
-            until,
-        };
-        tx.note_bounce(&bounce).await?;
-    }
+    let is_suppressed = match answer.verdict {
+        Verdict::Taken | Verdict::PutOff => return Ok(()),
+        Verdict::Gone => {
+            tx.note_bounce(&bounce).await?;
+            true
+        }
+        Verdict::Unclear => tx.count_refusal(&bounce, suppression.after_days.into()).await?,
+        Verdict::Refused => false,
+    };
+    let action = if is_suppressed { "mail_address_suppressed" } else { "mail_recipient_refused" };
     let detail = json!({ "email": answer.email, "code": answer.reply.code, "mail_id": mail.mail.mail_id });
     tell(tx, mail, action, detail).await
+}
+
+/// An address for which a mail was taken has not been refused in a row.
+async fn forget_refusals(tx: &Tx, attempt: &Attempt) -> Result<(), store::Error> {
+    let taken = attempt.answers.iter().filter(|answer| answer.verdict == Verdict::Taken);
+    let taken: Vec<String> = taken.map(|answer| answer.email.clone()).collect();
+    if !taken.is_empty() {
+        tx.forget_refusals(taken).await?;
+    }
+    Ok(())
 }
 
 /// Adds to the audit trail of what the mail is about.

@@ -15,11 +15,19 @@ const ADDRESS_CHARS_MAX: usize = 254;
 /// Characters of a subject at most.
 const SUBJECT_CHARS_MAX: usize = 1000;
 
-/// One message for each domain, several when more recipients share it than one message takes. Each address once; what is
-/// none is left out and told to operators.
+/// Who is mailed to at one domain.
+#[derive(Default)]
+struct Domain {
+    colleagues: Vec<MailRecipient>,
+    outside: Vec<MailRecipient>,
+}
+
+/// One message for each domain, several when more recipients share it than one message takes, and one for each address
+/// outside of the client: who is no colleague neither reads others' addresses nor is read. Each address once; what is none
+/// is left out and told to operators.
 pub(super) fn split(to: &[Recipient]) -> Vec<Envelope> {
     let mut met = BTreeSet::new();
-    let mut by_domain: BTreeMap<String, Vec<MailRecipient>> = BTreeMap::new();
+    let mut by_domain: BTreeMap<String, Domain> = BTreeMap::new();
     for recipient in to {
         let email = recipient.email.trim().to_lowercase();
         let Some(domain) = domain_of(&email).filter(|_| email.chars().count() <= ADDRESS_CHARS_MAX) else {
@@ -27,7 +35,9 @@ pub(super) fn split(to: &[Recipient]) -> Vec<Envelope> {
             continue;
         };
         if met.insert(email.clone()) {
-            by_domain.entry(domain).or_default().push(MailRecipient {
+            let at_domain = by_domain.entry(domain).or_default();
+            let group = if recipient.is_outside { &mut at_domain.outside } else { &mut at_domain.colleagues };
+            group.push(MailRecipient {
                 name: recipient.name.as_deref().map(one_line),
                 email,
                 state: RecipientState::Queued,
@@ -37,9 +47,9 @@ pub(super) fn split(to: &[Recipient]) -> Vec<Envelope> {
     }
     by_domain
         .into_iter()
-        .flat_map(|(domain, recipients)| {
-            let parts: Vec<Vec<MailRecipient>> =
-                recipients.chunks(RECIPIENTS_MAX).map(<[MailRecipient]>::to_vec).collect();
+        .flat_map(|(domain, Domain { colleagues, outside })| {
+            let parts = colleagues.chunks(RECIPIENTS_MAX).chain(outside.chunks(1));
+            let parts: Vec<Vec<MailRecipient>> = parts.map(<[MailRecipient]>::to_vec).collect();
             (0..).zip(parts).map(move |(part, recipients)| Envelope {
                 id: MailId::generate(),
                 part,
@@ -68,7 +78,7 @@ mod tests {
     use super::*;
 
     fn recipient(email: &str) -> Recipient {
-        Recipient { name: None, email: email.to_owned() }
+        Recipient { name: None, email: email.to_owned(), is_outside: false }
     }
 
     #[test]
@@ -85,6 +95,33 @@ mod tests {
         assert_eq!(
             split,
             [("a.example", vec!["asha@a.example", "chitra@a.example"]), ("b.example", vec!["ben@b.example"])]
+        );
+    }
+
+    #[test]
+    fn who_is_outside_of_the_client_shares_a_message_with_nobody() {
+        let outside = |email| Recipient { is_outside: true, ..recipient(email) };
+        let to = [
+            outside("vendor@mail.example"),
+            recipient("asha@mail.example"),
+            outside("duty@mail.example"),
+            recipient("ben@mail.example"),
+        ];
+        let parts: Vec<(i16, Vec<String>)> = split(&to)
+            .into_iter()
+            .map(|envelope| {
+                let emails = envelope.recipients.into_iter().map(|recipient| recipient.email).collect();
+                (envelope.part, emails)
+            })
+            .collect();
+        let group = |emails: &[&str]| emails.iter().map(|email| (*email).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            parts,
+            [
+                (0, group(&["asha@mail.example", "ben@mail.example"])),
+                (1, group(&["vendor@mail.example"])),
+                (2, group(&["duty@mail.example"])),
+            ]
         );
     }
 

@@ -5,8 +5,8 @@ use queue::Cancel;
 use serde_json::{Value, json};
 use store::audit::AuditEntry;
 use store::{Store, Tx};
-use uuid::Uuid;
 
+use super::trail::{Deed, is_being_cancelled, known};
 use crate::{Error, right};
 
 /// Stops a queue: what runs goes on, nothing is started. False when it was paused.
@@ -39,12 +39,13 @@ pub async fn resume_queue(store: &Store, actor: &Actor, queue: &str) -> Result<b
 /// `forbidden`, `task-not-found`, `task-moved` when it has ended.
 pub async fn cancel_task(store: &Store, actor: &Actor, id: TaskId) -> Result<(), Error> {
     steer(store, actor, "cancel_task", |tx, who| async move {
+        let task = known(&tx, id).await?;
         match tx.cancel_task(id, &who).await? {
+            Cancel::Unknown => Err(Error::TaskMoved(id)),
+            Cancel::Requested if is_being_cancelled(&task) => Ok(()),
             Cancel::Removed | Cancel::Requested => {
-                note(&tx, true, &Note::of_task("task_cancelled", id)).await?;
-                Ok(())
+                Deed { action: "task_cancelled", task: &task }.note_of_operator(&tx, actor).await
             }
-            Cancel::Unknown => Err(missed(&tx, id).await?),
         }
     })
     .await
@@ -56,8 +57,12 @@ pub async fn cancel_task(store: &Store, actor: &Actor, id: TaskId) -> Result<(),
 /// `forbidden`, `task-not-found`, `task-moved` when it is not delayed.
 pub async fn run_task_now(store: &Store, actor: &Actor, id: TaskId) -> Result<(), Error> {
     steer(store, actor, "run_task_now", |tx, who| async move {
+        let task = known(&tx, id).await?;
         let done = tx.run_task_now(id, &who).await?;
-        finish(&tx, done, &Note::of_task("task_run_now", id), id).await
+        if !done {
+            return Err(Error::TaskMoved(id));
+        }
+        Deed { action: "task_run_now", task: &task }.note_of_operator(&tx, actor).await
     })
     .await
 }
@@ -68,8 +73,12 @@ pub async fn run_task_now(store: &Store, actor: &Actor, id: TaskId) -> Result<()
 /// `forbidden`, `task-not-found`, `task-moved` when it is no dead letter, `task-key-held`.
 pub async fn retry_dead_letter(store: &Store, actor: &Actor, id: TaskId) -> Result<(), Error> {
     steer(store, actor, "retry_dead_letter", |tx, who| async move {
+        let task = known(&tx, id).await?;
         let done = tx.retry_dead_letter(id, &who).await.map_err(refusal)?;
-        finish(&tx, done, &Note::of_task("task_retried", id), id).await
+        if !done {
+            return Err(Error::TaskMoved(id));
+        }
+        Deed { action: "task_retried", task: &task }.note_of_operator(&tx, actor).await
     })
     .await
 }
@@ -80,8 +89,12 @@ pub async fn retry_dead_letter(store: &Store, actor: &Actor, id: TaskId) -> Resu
 /// `forbidden`, `task-not-found`, `task-moved` when it is no dead letter.
 pub async fn discard_dead_letter(store: &Store, actor: &Actor, id: TaskId) -> Result<(), Error> {
     steer(store, actor, "discard_dead_letter", |tx, who| async move {
+        let task = known(&tx, id).await?;
         let done = tx.discard_dead_letter(id, &who).await?;
-        finish(&tx, done, &Note::of_task("task_discarded", id), id).await
+        if !done {
+            return Err(Error::TaskMoved(id));
+        }
+        Deed { action: "task_discarded", task: &task }.note_of_operator(&tx, actor).await
     })
     .await
 }
@@ -143,29 +156,26 @@ where
 /// How the queue's list of actions names somebody.
 async fn signature(tx: &Tx, actor: &Actor) -> Result<String, Error> {
     let Some(person) = actor.person_id else { return Ok("process".to_owned()) };
-    let name = tx.name_of_person(person).await?;
-    Ok(format!("person:{person} {}", name.as_deref().unwrap_or("(unknown)")))
+    let name = tx.name_of_person(person).await?.unwrap_or_else(|| "(unknown)".to_owned());
+    // Terminals obey control characters.
+    let name: String = name.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+    Ok(format!("person:{person} {name}"))
 }
 
 /// What the audit trail says.
 struct Note {
     action: &'static str,
     subject_kind: &'static str,
-    subject_id: Option<Uuid>,
     detail: Value,
 }
 
 impl Note {
     fn of_queue(action: &'static str, queue: &str) -> Self {
-        Self { action, subject_kind: "task_queue", subject_id: None, detail: json!({ "queue": queue }) }
+        Self { action, subject_kind: "task_queue", detail: json!({ "queue": queue }) }
     }
 
     fn of_schedule(action: &'static str, name: &str) -> Self {
-        Self { action, subject_kind: "task_schedule", subject_id: None, detail: json!({ "schedule": name }) }
-    }
-
-    fn of_task(action: &'static str, id: TaskId) -> Self {
-        Self { action, subject_kind: "task", subject_id: Some(*id.as_uuid()), detail: json!({}) }
+        Self { action, subject_kind: "task_schedule", detail: json!({ "schedule": name }) }
     }
 }
 
@@ -176,26 +186,12 @@ async fn note(tx: &Tx, changed: bool, note: &Note) -> Result<bool, Error> {
         let entry = AuditEntry {
             action: note.action,
             subject_kind: note.subject_kind,
-            subject_id: note.subject_id,
+            subject_id: None,
             detail: note.detail.clone(),
         };
         tx.audit(&entry).await?;
     }
     Ok(changed)
-}
-
-/// Notes what was done to a task, or says why nothing was.
-#[expect(clippy::fn_params_excessive_bools, reason = "the answer of the statement before is handed on")]
-async fn finish(tx: &Tx, done: bool, said: &Note, id: TaskId) -> Result<(), Error> {
-    if note(tx, done, said).await? { Ok(()) } else { Err(missed(tx, id).await?) }
-}
-
-/// Why a task could not be met: it stands elsewhere by then, or nothing is known of it.
-async fn missed(tx: &Tx, id: TaskId) -> Result<Error, Error> {
-    Ok(match tx.task(id).await? {
-        Some(_) => Error::TaskMoved(id),
-        None => Error::TaskNotFound(id),
-    })
 }
 
 /// Names what the queue refuses.

@@ -60,6 +60,8 @@ async fn an_overdue_ticket_is_escalated_once_however_many_workers_look() {
     let addresses: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
     let everybody = ["asha@acme.example.com", "duty@acme.example.com", "night@acme.example.com"];
     assert_eq!(addresses, everybody);
+    let outside: Vec<bool> = mail.recipients.iter().map(|recipient| recipient.is_outside).collect();
+    assert_eq!(outside, [false, true, true], "the rule names one of the client's people, too");
 }
 
 #[tokio::test]
@@ -173,5 +175,26 @@ async fn a_ticket_that_cannot_be_escalated_does_not_keep_the_others_from_it() {
     let done = escalation::escalate(&worker, &process(world.client), noon(), 50).await.unwrap();
     assert_eq!((done.overdue, done.escalated), (3, 2));
     assert_eq!(done.failed.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), [tickets[0]]);
+    assert_eq!(world.count("ticket where escalation_level = 1").await, 2);
+}
+
+#[tokio::test]
+async fn tickets_that_cannot_be_escalated_do_not_stand_before_the_others_of_their_client() {
+    let world = World::create().await;
+    rules(&world).await;
+    let high = domain::ticket::TicketPriority::High;
+    for hour in 1..=5 {
+        let at = format!("2029-12-31T0{hour}:00:00Z");
+        world.db.ticket(world.client, world.site).priority(high).created_at(&at).await;
+    }
+    let refuse = "alter table ticket add constraint stuck check (created_at > '2029-12-31T03:30Z' or escalation_level = 0)";
+    world.db.admin().await.batch_execute(refuse).await.unwrap();
+    let (worker, process) = (world.db.store("worker"), process(world.client));
+    let mut stuck = std::collections::BTreeSet::new();
+    for (failed, escalated) in [(2, 0), (1, 1), (0, 1), (0, 0)] {
+        let done = escalation::escalate_others(&worker, &process, noon(), 2, &stuck).await.unwrap();
+        assert_eq!((done.failed.len(), done.escalated), (failed, escalated));
+        stuck.extend(done.failed.into_iter().map(|(ticket, _)| ticket));
+    }
     assert_eq!(world.count("ticket where escalation_level = 1").await, 2);
 }

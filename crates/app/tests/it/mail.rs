@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use app::mail::{self, Letter, TicketMail};
 use app::outbox::{self, Answer, Attempt, Begun, Reply, SendMail, Verdict, Whole};
-use app::ticket::{self, Assignment, Draft};
+use app::ticket::{self, Assignment, Comment, Draft, DraftText};
 use domain::mail::Chances;
 use domain::ticket::TicketEventKind;
-use domain::{Actor, CorrelationId};
+use domain::{Actor, CorrelationId, TicketEventId, TicketId};
 use jiff::SignedDuration;
 
 use crate::world::{World, noon, seen};
@@ -50,6 +50,27 @@ async fn news_reach_creator_assignee_and_group_once_each() {
 }
 
 #[tokio::test]
+async fn a_comment_whose_id_another_client_chose_before_is_mailed_all_the_same() {
+    let world = World::create().await;
+    let other = world.db.client("OTHER").await;
+    let site = world.db.site(other, "HQ").await;
+    let dee = world.db.person(other, "dee").email("dee@other.example.com").await;
+    let theirs = Actor { person_id: Some(dee), ..Actor::process(other, CorrelationId::generate()) };
+    let comment = Comment::parse(TicketEventId::generate(), "On my way.").unwrap();
+    let at_theirs =
+        DraftText { site: &site.to_string(), title: "Leak", description: "", priority: "HIGH", assignee: "" };
+    let at_theirs = Draft::parse(TicketId::generate(), &at_theirs).unwrap();
+    for (actor, draft) in [(&theirs, at_theirs), (&world.actor(world.asha), world.draft("Leak"))] {
+        let raised = ticket::create(&world.web, actor, &draft, noon()).await.unwrap();
+        for _ in 0..2 {
+            ticket::comment(&world.web, actor, raised.id, &comment, noon()).await.unwrap();
+        }
+    }
+    let about = format!("task where kind = 'ticket.mail' and args->>'event_id' = '{}'", comment.id);
+    assert_eq!(world.count(&about).await, 2, "once for each client");
+}
+
+#[tokio::test]
 async fn the_history_tells_of_mail_once_all_messages_about_an_event_have_ended() {
     let world = World::create().await;
     let group = world.db.group(world.client, "DESK").await;
@@ -69,7 +90,7 @@ async fn the_history_tells_of_mail_once_all_messages_about_an_event_have_ended()
     let terms = outbox::Terms {
         from: outbox::MailSender { sender: "robot@example.com".to_owned(), reply_to: None },
         rate: outbox::DomainRate { interval: Duration::ZERO, burst: Duration::ZERO },
-        suppressed_for: Duration::from_hours(24),
+        suppression: outbox::Suppression { lasts: Duration::from_hours(24), after_days: 3 },
     };
     for (message, mailed) in posted(&world).await.into_iter().zip([0, 1]) {
         let begun = outbox::begin(&worker, &process, message, &terms, noon()).await.unwrap();
@@ -78,7 +99,7 @@ async fn the_history_tells_of_mail_once_all_messages_about_an_event_have_ended()
         let reply = Reply { code: Some(250), reason: "kept".to_owned() };
         let answers = vec![Answer { email, verdict: Verdict::Taken, reply }];
         let attempt = Attempt { answers, whole: Whole::Answered };
-        let chances = (Chances::Left, terms.suppressed_for);
+        let chances = (Chances::Left, terms.suppression);
         outbox::settle(&worker, &process, (&outgoing, &attempt), chances, noon()).await.unwrap();
         assert_eq!(world.count("ticket_event where kind = 'MAILED'").await, mailed);
     }

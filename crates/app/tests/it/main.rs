@@ -6,6 +6,8 @@ mod escalation;
 mod mail;
 mod outbox;
 mod publish;
+mod queue;
+mod rights;
 mod sign_in;
 mod telemetry;
 mod tickets;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use app::mail::Recipient;
 use app::outbox::{
-    self, Answer, Attempt, Begun, Body, DomainRate, MailSender, NewMail, Outgoing, Reply, SendMail, Terms,
-    Verdict, Whole,
+    self, Answer, Attempt, Begun, Body, DomainRate, MailSender, NewMail, Outgoing, Reply, SendMail,
+    Suppression, Terms, Verdict, Whole,
 };
 use domain::mail::{Chances, MailState, RecipientState};
 use domain::{Actor, ClientId, CorrelationId};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::world::{World, noon};
 
-const A_DAY: Duration = Duration::from_hours(24);
+const SUPPRESSION: Suppression = Suppression { lasts: Duration::from_hours(24), after_days: 3 };
 
 fn terms() -> Terms {
     terms_of(1000, Duration::from_secs(1))
@@ -26,9 +26,13 @@ fn terms_of(max: u32, period: Duration) -> Terms {
     let interval = period / max;
     Terms {
         from: MailSender { sender: "robot@mail.example.com".to_owned(), reply_to: None },
-        rate: DomainRate { interval, burst: period - interval },
-        suppressed_for: A_DAY,
+        rate: DomainRate { interval, burst: period.saturating_sub(interval) },
+        suppression: SUPPRESSION,
     }
+}
+
+fn colleague(email: &str) -> Recipient {
+    Recipient { name: None, email: email.to_owned(), is_outside: false }
 }
 
 fn mail(to: &[&str], body: Body) -> NewMail {
@@ -37,7 +41,7 @@ fn mail(to: &[&str], body: Body) -> NewMail {
         about: ("report", *CorrelationId::generate().as_uuid()),
         cause_id: *CorrelationId::generate().as_uuid(),
         at: noon(),
-        to: to.iter().map(|email| Recipient { name: None, email: (*email).to_owned() }).collect(),
+        to: to.iter().map(|email| colleague(email)).collect(),
         subject: "Report\nof May".to_owned(),
         text: "See below.".to_owned(),
         html: "<p>See below.</p>".to_owned(),
@@ -66,10 +70,9 @@ async fn begin(worker: &Store, actor: &Actor, mail: SendMail, terms: &Terms) -> 
 }
 
 async fn begin_sending(worker: &Store, actor: &Actor, mail: SendMail) -> Outgoing {
-    match begin(worker, actor, mail, &terms()).await {
-        Begun::Send(outgoing) => *outgoing,
-        other => panic!("{other:?}"),
-    }
+    let begun = begin(worker, actor, mail, &terms()).await;
+    let Begun::Send(outgoing) = begun else { panic!("{begun:?}") };
+    *outgoing
 }
 
 fn answer(email: &str, verdict: Verdict, code: u16) -> Answer {
@@ -82,7 +85,7 @@ fn answered<const COUNT: usize>(answers: [Answer; COUNT]) -> Attempt {
 }
 
 async fn settle(worker: &Store, actor: &Actor, mail: &Outgoing, attempt: &Attempt) -> outbox::Standing {
-    outbox::settle(worker, actor, (mail, attempt), (Chances::Left, A_DAY), noon()).await.unwrap()
+    outbox::settle(worker, actor, (mail, attempt), (Chances::Left, SUPPRESSION), noon()).await.unwrap()
 }
 
 /// The one message of a world: a column as text.
@@ -183,10 +186,10 @@ async fn an_address_that_was_refused_is_mailed_again_after_somebody_lifted_that(
     assert_eq!(world.count("audit_event where action = 'mail_refused'").await, 1);
 
     let clerk = world.actor_with(world.asha, &[domain::Capability::TicketsWrite]);
-    assert!(outbox::lift_bounce(&world.web, &clerk, "ben@a.example").await.is_err());
+    assert!(outbox::lift_bounce(&world.web, &clerk, "ben@a.example", None).await.is_err());
     let boss = world.actor(world.asha);
-    assert!(outbox::lift_bounce(&world.web, &boss, "Ben@a.example").await.unwrap());
-    assert!(!outbox::lift_bounce(&world.web, &boss, "ben@a.example").await.unwrap());
+    assert!(outbox::lift_bounce(&world.web, &boss, "Ben@a.example", None).await.unwrap());
+    assert!(!outbox::lift_bounce(&world.web, &boss, "ben@a.example", None).await.unwrap());
     assert_eq!(world.count("audit_event where action = 'mail_address_lifted'").await, 1);
     begin_sending(&worker, &actor, outgoing.mail).await;
 }
@@ -213,11 +216,108 @@ async fn a_message_nobody_took_in_the_last_attempt_is_given_up() {
     post(&world, &actor, &mail(&["asha@a.example"], Body::Secret)).await;
     let outgoing = begin_sending(&worker, &actor, waiting(&world).await[0]).await;
     let attempt = answered([answer("asha@a.example", Verdict::PutOff, 451)]);
-    let last = (Chances::UsedUp, A_DAY);
+    let last = (Chances::UsedUp, SUPPRESSION);
     let standing = outbox::settle(&worker, &actor, (&outgoing, &attempt), last, noon()).await.unwrap();
     assert_eq!(standing.state, MailState::GivenUp);
     assert_eq!(world.count("audit_event where action = 'mail_given_up'").await, 1);
-    assert_eq!(column(&world, "text_body").await, "See below.", "it can still be tried again");
+    assert_eq!(column(&world, "text_body || html_body").await, "", "a secret goes however the mail ended");
+    assert!(matches!(begin(&worker, &actor, outgoing.mail, &terms()).await, Begun::Emptied));
+    assert_eq!(column(&world, "state || ' ' || attempts").await, "GIVEN_UP 1");
+}
+
+#[tokio::test]
+async fn a_kept_body_that_was_given_up_can_be_tried_again() {
+    let world = World::create().await;
+    let (actor, worker) = (process(world.client), world.db.store("worker"));
+    post(&world, &actor, &mail(&["asha@a.example"], Body::Kept)).await;
+    let outgoing = begin_sending(&worker, &actor, waiting(&world).await[0]).await;
+    let attempt = answered([answer("asha@a.example", Verdict::PutOff, 451)]);
+    let last = (Chances::UsedUp, SUPPRESSION);
+    outbox::settle(&worker, &actor, (&outgoing, &attempt), last, noon()).await.unwrap();
+    assert_eq!(begin_sending(&worker, &actor, outgoing.mail).await.text, "See below.");
+}
+
+#[tokio::test]
+async fn a_secret_goes_when_its_task_was_cancelled_and_stays_while_the_task_lives() {
+    let world = World::create().await;
+    let (actor, worker) = (process(world.client), world.db.store("worker"));
+    post(&world, &actor, &mail(&["asha@a.example"], Body::Secret)).await;
+    assert_eq!(outbox::end_secrets(&worker).await.unwrap(), 0);
+    assert_eq!(column(&world, "state || text_body").await, "QUEUEDSee below.");
+    let mail = waiting(&world).await[0];
+    let admin = world.db.admin().await;
+    let task = admin.query_one("select id from task where kind = 'mail.send'", &[]).await.unwrap().get(0);
+    queue::cancel(&admin, task, "a test").await.unwrap();
+    assert_eq!(outbox::end_secrets(&worker).await.unwrap(), 1);
+    assert_eq!(column(&world, "state || text_body || html_body").await, "GIVEN_UP");
+    assert!(matches!(begin(&worker, &actor, mail, &terms()).await, Begun::Emptied));
+}
+
+/// Sends one mail to an address at a time and notes a verdict.
+async fn send_at(world: &World, email: &str, at: &str, verdict: Verdict) -> outbox::Standing {
+    let (actor, worker) = (process(world.client), world.db.store("worker"));
+    post(world, &actor, &mail(&[email], Body::Kept)).await;
+    let outgoing = begin_sending(&worker, &actor, *waiting(world).await.last().unwrap()).await;
+    let attempt = answered([answer(email, verdict, 550)]);
+    let terms = (Chances::Left, SUPPRESSION);
+    outbox::settle(&worker, &actor, (&outgoing, &attempt), terms, at.parse().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_reason_silences_an_address_only_on_its_third_day_in_a_row() {
+    const SUPPRESSED: &str = "mail_bounce where suppressed_until > '2031-01-01'";
+    let world = World::create().await;
+    let (ben, unclear) = ("ben@a.example", Verdict::Unclear);
+    for at in ["2031-01-01T08:00:00Z", "2031-01-01T09:00:00Z", "2031-01-01T23:00:00Z", "2031-01-02T08:00:00Z"]
+    {
+        let standing = send_at(&world, ben, at, unclear).await;
+        assert_eq!((standing.state, standing.needs_a_look), (MailState::Refused, true));
+        assert_eq!(world.count(SUPPRESSED).await, 0, "{at}");
+    }
+    send_at(&world, ben, "2031-01-02T09:00:00Z", Verdict::Taken).await;
+    for at in ["2031-01-03T08:00:00Z", "2031-01-04T08:00:00Z"] {
+        send_at(&world, ben, at, unclear).await;
+        assert_eq!(world.count(SUPPRESSED).await, 0, "a mail that was taken begins the count anew: {at}");
+    }
+    send_at(&world, ben, "2031-01-09T08:00:00Z", unclear).await;
+    assert_eq!(world.count(SUPPRESSED).await, 1);
+    assert_eq!(world.count("audit_event where action = 'mail_recipient_refused'").await, 6);
+    assert_eq!(world.count("audit_event where action = 'mail_address_suppressed'").await, 1);
+}
+
+#[tokio::test]
+async fn what_the_outbox_remembers_of_addresses_and_domains_goes_when_it_is_of_no_use() {
+    let world = World::create().await;
+    let (actor, worker) = (process(world.client), world.db.store("worker"));
+    for _ in 0..2 {
+        post(&world, &actor, &mail(&["ben@a.example"], Body::Kept)).await;
+    }
+    let mails = waiting(&world).await;
+    let outgoing = begin_sending(&worker, &actor, mails[0]).await;
+    settle(&worker, &actor, &outgoing, &answered([answer("ben@a.example", Verdict::Gone, 550)])).await;
+    assert_eq!(app::upkeep::clean_up_mail(&worker, 30).await.unwrap(), 0);
+    let age = "update mail_bounce set suppressed_until = now() - interval '31 days';
+               update mail_turn set free_at = now() - interval '25 hours';
+               update mail_domain set free_at = now() - interval '25 hours'";
+    world.db.admin().await.batch_execute(age).await.unwrap();
+    assert_eq!(app::upkeep::clean_up_mail(&worker, 30).await.unwrap(), 1);
+    for table in ["mail_bounce", "mail_turn", "mail_domain"] {
+        assert_eq!(world.count(table).await, 0, "{table}");
+    }
+    begin_sending(&worker, &actor, mails[1]).await;
+}
+
+#[tokio::test]
+async fn who_is_outside_of_the_client_reads_nobodys_address_at_the_same_provider() {
+    let world = World::create().await;
+    let actor = process(world.client);
+    let outside = |email: &str| Recipient { is_outside: true, ..colleague(email) };
+    let to =
+        vec![outside("duty@mail.example"), colleague("asha@mail.example"), outside("vendor@mail.example")];
+    let report = NewMail { to, ..mail(&[], Body::Kept) };
+    assert_eq!(post(&world, &actor, &report).await, 3);
+    assert_eq!(world.count("mail where jsonb_array_length(recipients) = 1").await, 3);
+    assert_eq!(post(&world, &actor, &report).await, 0);
 }
 
 #[tokio::test]
@@ -317,7 +417,7 @@ async fn another_client_neither_sees_mail_nor_its_addresses() {
     let outgoing = begin_sending(&worker, &ours, id).await;
     settle(&worker, &ours, &outgoing, &answered([answer("ben@a.example", Verdict::Gone, 550)])).await;
     let boss = Actor { person_id: None, ..theirs.clone() };
-    assert!(!outbox::lift_bounce(&world.web, &boss, "ben@a.example").await.unwrap());
+    assert!(!outbox::lift_bounce(&world.web, &boss, "ben@a.example", None).await.unwrap());
     post(&world, &theirs, &mail(&["ben@a.example"], Body::Kept)).await;
     let next = *waiting(&world).await.last().unwrap();
     assert_eq!(begin_sending(&worker, &theirs, next).await.open().count(), 1);

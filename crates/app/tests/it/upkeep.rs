@@ -135,7 +135,7 @@ async fn cached_answers_go_when_they_ran_out_or_are_too_old() {
 
 async fn listed(db: &Database, client: domain::ClientId) -> Vec<String> {
     let web = db.admin().await;
-    let scope = format!("set role youtility_web; set app.client_id = '{client}'");
+    let scope = format!("set role youtility_definer; set app.client_id = '{client}'");
     web.batch_execute(&scope).await.unwrap();
     let rows = web.query("select text from list_people_dropdown()", &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()

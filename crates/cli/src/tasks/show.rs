@@ -22,6 +22,8 @@ pub(super) async fn run(options: &OneReadOptions) -> Result<()> {
     }
     say::title(&format!("{} {}", task.kind, task.id));
     for (name, value) in facts(&task) {
+        // A line of a value does not look like a fact of its own.
+        let value = value.replace('\n', "\n               ");
         say::line(&format!("  {name:<12} {value}"));
     }
     say::title("Arguments");

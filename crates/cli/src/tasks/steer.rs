@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use app::queue::by_hand;
+use domain::TaskId;
 use queue::{Cancel, Error, Limits, TaskState};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::overview::limits as in_words;
-use super::{actor, connect};
+use super::{actor, connect, open};
 use crate::args::tasks::{LimitOptions, OneOptions, QueueOptions, ScheduleOptions};
 use crate::say;
 
 /// `tasks retry`.
 pub(super) async fn retry(options: &OneOptions) -> Result<()> {
-    let client = connect(&options.place).await?;
+    let store = open(&options.place)?;
     let id = options.id;
-    let revived = match queue::retry_dead_letter(&**client, id, &actor()).await {
-        Err(Error::KeyHeld) => bail!(
+    match by_hand::retry(&store, TaskId::from_uuid(id), &actor()).await {
+        Ok(true) => say::done(&format!("{id} runs again")),
+        Ok(false) => bail!(no_retry(&*connect(&options.place).await?, id).await?),
+        Err(app::Error::Store(store::Error::Queue(Error::KeyHeld))) => bail!(
             "another task of its kind holds the unique key of {id}; wait until that one has ended, or cancel it"
         ),
-        answer => answer?,
-    };
-    if revived || queue::retry_now(&**client, id, &actor()).await? {
-        say::done(&format!("{id} runs again"));
-        return Ok(());
+        Err(error) => return Err(error.into()),
     }
-    bail!(no_retry(&client, id).await?)
+    Ok(())
 }
 
 /// Why a task cannot be run again, and what can be done.
@@ -45,9 +45,9 @@ async fn no_retry(client: &Client, id: Uuid) -> Result<String> {
 
 /// `tasks cancel`.
 pub(super) async fn cancel(options: &OneOptions) -> Result<()> {
-    let client = connect(&options.place).await?;
+    let store = open(&options.place)?;
     let id = options.id;
-    match queue::cancel(&**client, id, &actor()).await? {
+    match by_hand::cancel(&store, TaskId::from_uuid(id), &actor()).await? {
         Cancel::Removed => say::done(&format!("{id} was cancelled before it began")),
         Cancel::Requested => {
             say::done(&format!("{id} runs; its worker was told to stop it"));
@@ -62,8 +62,8 @@ pub(super) async fn cancel(options: &OneOptions) -> Result<()> {
 
 /// `tasks discard`.
 pub(super) async fn discard(options: &OneOptions) -> Result<()> {
-    let client = connect(&options.place).await?;
-    let gone = queue::discard_dead_letter(&**client, options.id, &actor()).await?;
+    let store = open(&options.place)?;
+    let gone = by_hand::discard(&store, TaskId::from_uuid(options.id), &actor()).await?;
     ensure!(gone, "there is no dead letter {}; `youtility tasks dead-letters` lists them", options.id);
     say::done(&format!("{} was dropped", options.id));
     Ok(())

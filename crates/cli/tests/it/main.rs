@@ -3,6 +3,7 @@
 
 mod command;
 mod home;
+mod mail;
 mod migrate;
 mod tasks;
 mod upkeep;

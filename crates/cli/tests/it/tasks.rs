@@ -13,7 +13,7 @@ use crate::youtility;
 struct Desk {
     admin: Client,
     command: Binary,
-    _db: Database,
+    db: Database,
     _home: Folder,
 }
 
@@ -24,7 +24,7 @@ impl Desk {
         let command = youtility().env(db.env("worker")).env([home_env]);
         let admin = db.admin().await;
         admin.batch_execute(KINDS).await.unwrap();
-        Self { admin, command, _db: db, _home: home }
+        Self { admin, command, db, _home: home }
     }
 
     /// What it says when it succeeds.
@@ -148,6 +148,40 @@ async fn dead_letters_are_retried_or_dropped() {
     assert!(desk.refuses(&["discard", &second]).await.contains("tasks dead-letters"));
     let ready = desk.refuses(&["retry", &first]).await;
     assert!(ready.contains("is ready"), "{ready}");
+}
+
+#[tokio::test]
+async fn what_is_done_to_a_clients_task_stands_in_its_trail_with_the_account() {
+    let desk = Desk::open().await;
+    let client = desk.db.client("ACME").await;
+    let (letter, task) = (desk.insert(DEAD).await, desk.insert(DELAYED).await);
+    let owned =
+        format!("update task_dead_letter set tenant = '{client}'; update task set tenant = '{client}'");
+    desk.admin.batch_execute(&owned).await.unwrap();
+    desk.says(&["discard", &letter]).await;
+    desk.says(&["cancel", &task]).await;
+    let trail = "select action || ' ' || subject_id || ' ' || (detail ->> 'kind')
+                   from audit_event
+                  where detail ->> 'actor' like 'cli:_%'
+                  order by at, id";
+    let said = [format!("task_discarded {letter} greet"), format!("task_cancelled {task} greet")];
+    assert_eq!(desk.texts(trail).await, said);
+}
+
+#[tokio::test]
+async fn names_and_errors_give_the_terminal_no_orders() {
+    let desk = Desk::open().await;
+    let id = desk.insert(DEAD).await;
+    let planted = "insert into task_action (id, actor, action, task_id)
+                   select gen_random_uuid(), E'person:1 Bob\\x1b[2K\\u009b1A', 'RETRIED', id from task_dead_letter;
+                   update task_dead_letter set error = E'no\\x1b]0;paper\\n  by           cli:root'";
+    desk.admin.batch_execute(planted).await.unwrap();
+    for arguments in [&["actions"][..], &["show", &id], &["dead-letters"], &["show", &id, "--json"]] {
+        let said = desk.says(arguments).await;
+        assert!(said.contains("Bob") || said.contains("paper"), "{said}");
+        assert!(!said.chars().any(|char| char.is_control() && char != '\n'), "{said:?}");
+        assert!(!said.contains("\n  by "), "{said}");
+    }
 }
 
 #[tokio::test]

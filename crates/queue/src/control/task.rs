@@ -8,10 +8,17 @@ use uuid::Uuid;
 use crate::Error;
 
 // The lock decides between this and a claim of the same moment: whichever has it first, the other sees its outcome in
-// `target`. The later parts go by `target`, since their own view of the row is as old as the statement.
+// `target`. The later parts go by `target`, since their own view of the row is as old as the statement. What waits for the
+// task is locked with it, by the order of ids: that is how `task_follow` locks.
 const CANCEL: &str = "-- queue::control::cancel
-with target as materialized (
-    select id, state, cancelled_at from task where id = $1 for update
+with locked as materialized (
+    select id, state, cancelled_at
+      from task
+     where id = any (array(select $1 union all select task_id from task_dependency where waits_for = $1))
+     order by id
+       for update
+), target as materialized (
+    select id, state, cancelled_at from locked where id = $1
 ), removed as (
     delete from task
      using target

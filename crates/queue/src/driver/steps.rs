@@ -73,9 +73,13 @@ impl Driver {
         Ok(ids)
     }
 
-    /// Hears that somebody cancelled a task.
-    pub(crate) fn hear_of_cancel(&mut self, id: Uuid) {
+    /// Hears that somebody cancelled a task, and looks.
+    pub(crate) async fn hear_of_cancel(&mut self, id: Uuid) {
         self.cancel(id);
+        if let Some(asking) = self.asking.take() {
+            let answer = asking.await;
+            self.take_cancelled(answer);
+        }
     }
 
     /// Stops like an engine whose drain has no time left.

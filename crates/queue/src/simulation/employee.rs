@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::operation::QUEUES;
-use super::rules::{ATTEMPTS_MAX, CRASH_MAX, LEASE};
+use super::rules::{ATTEMPTS_MAX, CRASH_MAX, CRASH_PAUSE, LEASE};
 use crate::attempt::{Fate, Verdict};
 use crate::claim::Key;
 use crate::driver::Driver;
@@ -61,6 +61,7 @@ fn settings() -> EngineSettings {
         head_interval_ms: 30_000,
         lease_ms: LEASE.unsigned_abs(),
         crash_max: CRASH_MAX,
+        crash_pause_ms: u64::try_from(CRASH_PAUSE).unwrap(),
         ..EngineSettings::default()
     }
 }

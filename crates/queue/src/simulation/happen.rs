@@ -348,7 +348,7 @@ impl World<'_> {
         }
         if running && told == Told::AtOnce {
             for employee in &mut self.employees {
-                employee.driver.hear_of_cancel(id);
+                employee.driver.hear_of_cancel(id).await;
                 employee.gather().await;
             }
         }

@@ -11,6 +11,8 @@ use crate::attempt::{Fate, Verdict};
 pub(crate) const LEASE: i64 = 60_000;
 pub(crate) const ATTEMPTS_MAX: i32 = 3;
 pub(crate) const CRASH_MAX: i32 = 2;
+/// Half of it is waited for, as the simulation's chance has it; in milliseconds.
+pub(crate) const CRASH_PAUSE: i64 = 400;
 /// A worker whose last heartbeat is older is taken for dead.
 pub(crate) const SILENT_AFTER: i64 = 20_000;
 
@@ -103,6 +105,13 @@ impl Facts {
         if !self.is_held(id, worker, verdict.attempt) {
             return;
         }
+        let unwanted = verdict.fate != Fate::Done && self.tasks.get(&id).is_some_and(|task| task.cancelled);
+        if unwanted {
+            // What was put off ends by being cancelled; another outcome is told as it was.
+            let outcome = verdict.outcome.as_str();
+            self.attempted(id, if outcome == "SNOOZED" { "CANCELLED" } else { outcome });
+            return self.end(id, End::Cancelled, now);
+        }
         self.attempted(id, verdict.outcome.as_str());
         let (pause, attempts) = match verdict.fate {
             Fate::Done => return self.end(id, End::Succeeded, now),
@@ -155,6 +164,13 @@ impl Facts {
             let left = self.tasks.get_mut(&id).expect("it was live a moment ago");
             left.crashes = crashes;
             (left.lease, left.counted, left.state) = (None, false, State::Ready);
+            if !alive && !task.cancelled {
+                left.state = State::Delayed;
+                left.run_at = now + CRASH_PAUSE / 2 * 4_i64.pow(u32::try_from(task.crashes).unwrap());
+            }
+            if task.cancelled {
+                continue;
+            }
             if alive && task.attempt - task.crashes >= ATTEMPTS_MAX {
                 self.end(id, End::Buried("EXHAUSTED"), now);
             } else if !alive && crashes >= CRASH_MAX {

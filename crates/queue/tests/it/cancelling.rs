@@ -64,6 +64,37 @@ async fn a_running_task_is_stopped_by_its_worker_and_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_notification_that_the_row_knows_nothing_of_stops_nothing() {
+    let mut queue = Queue::create().await;
+    let stranger = queue.connect_as("youtility_health").await;
+    let end = Arc::new(Semaphore::new(0));
+    let signal = end.clone();
+    let kind = Kind::new("a", "default", move |job| {
+        let signal = signal.clone();
+        async move {
+            if job.args::<String>()? == "unwanted" {
+                std::future::pending::<()>().await;
+            }
+            signal.acquire().await?.forget();
+            Ok(())
+        }
+    });
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    let wanted = queue.enqueue_one(NewTask::new("a", &"wanted")).await;
+    let unwanted = queue.enqueue_one(NewTask::new("a", &"unwanted")).await;
+    queue.until("select count(*) from task where state = 'RUNNING'", 2).await;
+    stranger.execute("select pg_notify('queue_cancel', $1::uuid::text)", &[&wanted]).await.unwrap();
+    // Heard behind the other.
+    assert_eq!(cancel(&queue, unwanted).await, Cancel::Requested);
+    queue.until("select count(*) from task", 1).await;
+    end.add_permits(1);
+    queue.until("select count(*) from task", 0).await;
+    let ends = "select (args #>> '{}') || ':' || outcome || ':' || attempts from task_history order by 1";
+    assert_eq!(queue.texts(ends).await, ["unwanted:CANCELLED:1", "wanted:SUCCEEDED:1"]);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_second_request_repeats_the_word_and_writes_nothing() {
     let queue = Queue::create().await;
     let id = claimed_by_nobody(&queue).await;

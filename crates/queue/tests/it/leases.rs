@@ -1,5 +1,8 @@
 //! What happens to tasks whose worker dies, is cut off, or takes long.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use queue::{EngineSettings, Failure, Kind, NewTask};
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
@@ -13,11 +16,17 @@ struct Mortal(Runtime);
 impl Mortal {
     /// Starts an engine whose handler never ends.
     fn start(queue: &Queue, limits: EngineSettings) -> Self {
+        Self::start_with(queue, limits, Kind::new("another", "default", |_| pending()))
+    }
+
+    /// Starts an engine whose handler of kind `a` never ends, and which knows another kind.
+    fn start_with(queue: &Queue, limits: EngineSettings, other: Kind) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let engine = queue::Engine::builder(pool(&queue.config), limits)
             .listen(queue.config.clone(), NoTls)
-            .kind(Kind::new("a", "default", |_| std::future::pending::<Result<(), Failure>>()))
+            .kind(Kind::new("a", "default", |_| pending()))
+            .kind(other)
             .build()
             .unwrap();
         drop(runtime.spawn(engine.run(CancellationToken::new())));
@@ -27,6 +36,11 @@ impl Mortal {
     fn kill(self) {
         self.0.shutdown_background();
     }
+}
+
+/// A handler that never ends.
+async fn pending() -> Result<(), Failure> {
+    std::future::pending().await
 }
 
 const HELD: &str = "select count(*) from task where state = 'RUNNING'";
@@ -70,7 +84,12 @@ async fn a_task_that_ends_its_workers_is_buried() {
     let limits = EngineSettings { crash_max: 2, lease_ms: 1_000, ..settings() };
     for crashes in 0..2 {
         queue
-            .until(&format!("select count(*) from task where state = 'READY' and crashes = {crashes}"), 1)
+            .until(
+                &format!(
+                    "select count(*) from task where state in ('READY', 'DELAYED') and crashes = {crashes}"
+                ),
+                1,
+            )
             .await;
         let mortal = Mortal::start(&queue, limits.clone());
         queue.until(HELD, 1).await;
@@ -84,6 +103,65 @@ async fn a_task_that_ends_its_workers_is_buried() {
     assert_eq!(queue.texts("select reason || crashes from task_dead_letter").await, ["CRASHED2"]);
     assert_eq!(queue.number("select count(*) from task").await, 0);
     assert_eq!(queue.number("select count(*) from task_attempts where outcome = 'CRASHED'").await, 2);
+}
+
+#[tokio::test]
+async fn a_task_that_ends_its_workers_does_not_take_its_neighbours_along() {
+    let queue = Queue::create().await;
+    let neighbours: Vec<NewTask> = (0..15).map(|number| NewTask::new("b", &number)).collect();
+    queue.enqueue_one(NewTask::new("a", &())).await;
+    queue.enqueue(&neighbours).await;
+    let limits = EngineSettings { crash_max: 3, lease_ms: 1_000, crash_pause_ms: 4_000, ..settings() };
+    for round in 0..3 {
+        let quick = Kind::new("b", "default", |_| async { Ok(()) });
+        let limits = limits.clone();
+        if round == 0 {
+            // All of them are held when the first worker dies.
+            let mortal = Mortal::start_with(&queue, limits.clone(), Kind::new("b", "default", |_| pending()));
+            queue.until(HELD, 16).await;
+            mortal.kill();
+        } else {
+            let mortal = Mortal::start_with(&queue, limits.clone(), quick);
+            queue.until("select count(*) from task where state = 'RUNNING' and kind = 'a'", 1).await;
+            mortal.kill();
+        }
+        let elsewhere = EngineSettings { queues: [("reports".to_owned(), 1)].into(), ..limits };
+        let keeper = Running::start(queue.engine(elsewhere));
+        queue.until(HELD, 0).await;
+        keeper.stop().await;
+    }
+    assert_eq!(queue.texts("select kind from task_dead_letter").await, ["a"]);
+    let rest = Running::start(queue.engine(settings()).kind(Kind::new("b", "default", |_| async { Ok(()) })));
+    queue.until_done(15).await;
+    rest.stop().await;
+}
+
+#[tokio::test]
+async fn a_locked_row_does_not_hold_other_verdicts_back() {
+    let mut queue = Queue::create().await;
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let inside = gate.clone();
+    let kind = Kind::new("a", "default", move |_| {
+        let gate = inside.clone();
+        async move {
+            gate.acquire().await?.forget();
+            Ok(())
+        }
+    });
+    let running = Running::start(queue.engine(settings()).kind(kind));
+    let tasks: Vec<NewTask> = (0..8).map(|number| NewTask::new("a", &number)).collect();
+    queue.enqueue(&tasks).await;
+    queue.until(HELD, 8).await;
+    let mut other = queue.connect_as("youtility_worker").await;
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("select from task where id = (select min(id::text)::uuid from task) for update")
+        .await
+        .unwrap();
+    gate.add_permits(8);
+    queue.until_done(7).await;
+    lock.rollback().await.unwrap();
+    queue.until_done(8).await;
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -185,12 +263,15 @@ async fn a_database_that_hangs_is_given_up_and_asked_again() {
 
     let lock = queue.admin.transaction().await.unwrap();
     lock.batch_execute("lock table task in access exclusive mode").await.unwrap();
-    // Claims that nobody waits for any more: when the lock goes they take tasks and tell no one.
-    let abandoned =
-        "select count(distinct pid) from pg_locks where relation = 'task'::regclass and not granted";
-    wait_until("abandoned statements", async || {
-        let waiting: i64 = lock.query_one(abandoned, &[]).await.unwrap().get(0);
-        if waiting >= 6 { Ok(()) } else { Err(waiting.to_string()) }
+    // PostgreSQL itself ends what nobody waits for any more, so each statement is seen waiting for a moment only.
+    let waiting = "select pid::text || query_start from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'";
+    let given_up = Mutex::new(HashSet::new());
+    wait_until("statements given up", async || {
+        let rows = lock.query(waiting, &[]).await.unwrap();
+        let mut given_up = given_up.lock().unwrap();
+        given_up.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        if given_up.len() >= 6 { Ok(()) } else { Err(given_up.len().to_string()) }
     })
     .await;
     lock.rollback().await.unwrap();

@@ -12,6 +12,7 @@ mod failing;
 mod keys;
 mod leases;
 mod limits;
+mod narrow_role;
 mod results;
 mod running;
 mod schedules;

@@ -243,3 +243,34 @@ async fn mistakes_in_schedules_and_kinds_are_found_before_the_start() {
     let never = queue.engine(settings()).kind(kind().attempts_max(0)).build().err().unwrap();
     assert!(matches!(never, Error::Unusable { .. }));
 }
+
+#[tokio::test]
+async fn an_engine_does_not_tick_by_times_that_another_has_replaced() {
+    let queue = Queue::create().await;
+    let kind = |name: &str| Kind::new(name, "maintenance", |_| async { Ok(()) });
+    let beside = Schedule::cron("beside", "* * * * * *", "UTC", NewTask::new("b", &()).queue("maintenance"));
+    let running = Running::start(
+        queue
+            .engine(settings())
+            .kind(kind("a"))
+            .kind(kind("b"))
+            .schedule(schedule("* * * * * *", "UTC", "a"))
+            .schedule(beside),
+    );
+    let ticks = |kind: &str| {
+        format!(
+            "select count(*) from (select kind from task union all select kind from task_history) as ticked
+                  where kind = '{kind}'"
+        )
+    };
+    queue.until("select count(*) from task_schedule where last_tick > now() - interval '1 second'", 2).await;
+    // As a newer engine registers it.
+    let replace = "update task_schedule set cron = $1, next_tick = null where name = 'nightly'";
+    queue.admin.execute(replace, &[&YEARLY]).await.unwrap();
+    let (replaced, other) = (queue.number(&ticks("a")).await, queue.number(&ticks("b")).await);
+    queue.until(&format!("select least({}, ({}))", other + 3, ticks("b")), other + 3).await;
+    assert_eq!(queue.number(&ticks("a")).await, replaced);
+    let foreseen = "select count(*) from task_schedule where name = 'nightly' and next_tick is not null";
+    assert_eq!(queue.number(foreseen).await, 0, "nor does it foretell them");
+    running.stop().await;
+}

@@ -6,6 +6,7 @@ use queue::{
     Cancel, Count, DeadLetterFilter, EngineSettings, Error, HistoryFilter, Kind, Limits, NewTask, QueueStats,
     Schedule, Stats, TaskFilter,
 };
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::support::{Queue, Running, settings, wait_until};
@@ -284,7 +285,7 @@ fn settings_refuse_what_they_do_not_know_and_what_cannot_work() {
 }
 
 #[tokio::test]
-async fn the_role_of_the_web_may_do_everything_that_is_done_by_hand() {
+async fn the_role_of_the_web_may_do_by_hand_what_its_pages_do_and_nothing_beside() {
     let mut queue = Queue::create().await;
     let web = queue.connect_as("youtility_web").await;
     let sql = "insert into task_worker (id, name, state, queues, running, buffered)
@@ -295,14 +296,10 @@ async fn the_role_of_the_web_may_do_everything_that_is_done_by_hand() {
                select gen_random_uuid(), now(), now(), 1, 0, 0, 'email', 'a', 'EXHAUSTED', '{}' from generate_series(1, 2)";
     queue.admin.batch_execute(sql).await.unwrap();
     let letters = queue::dead_letters(&web, &DeadLetterFilter::default(), None, 2).await.unwrap().rows;
-    let worker = queue::workers(&web).await.unwrap()[0].id;
     let delayed = queue.enqueue_one(NewTask::new("a", &()).delay(Duration::from_hours(1))).await;
-    let limits = Limits { rate_max: Some(5), ..Limits::default() };
     let done = [
         queue::pause(&web, "email", "person:ada").await,
         queue::resume(&web, "email", "person:ada").await,
-        queue::limit(&web, "email", &limits, "person:ada").await,
-        queue::drain_worker(&web, worker, "person:ada").await,
         queue::pause_schedule(&web, "yearly", "person:ada").await,
         queue::resume_schedule(&web, "yearly", "person:ada").await,
         queue::retry_now(&web, delayed, "person:ada").await,
@@ -313,11 +310,77 @@ async fn the_role_of_the_web_may_do_everything_that_is_done_by_hand() {
         assert!(matches!(answer, Ok(true)), "{number}: {answer:?}");
     }
     queue::tick_schedule(&web, "yearly", "person:ada").await.unwrap();
+    let flow = queue::Workflow::new()
+        .task("first", NewTask::new("a", &()))
+        .task("then", NewTask::new("b", &()))
+        .after("then", &["first"]);
+    let ids = queue::enqueue_workflow(&web, &flow).await.unwrap();
+    assert_eq!(queue::cancel(&web, ids["first"], "person:ada").await.unwrap(), Cancel::Removed);
+    assert_eq!(queue.number("select count(*) from task where cancelled_at is not null").await, 1);
     assert_eq!(queue::cancel(&web, delayed, "person:ada").await.unwrap(), Cancel::Removed);
-    assert_eq!(queue.number("select count(*) from task_action where actor = 'person:ada'").await, 11);
+    assert_eq!(queue.number("select count(*) from task_action where actor = 'person:ada'").await, 10);
     let seen = queue::actions(&web, None, 20).await.unwrap();
-    assert_eq!(seen.rows.len(), 11);
+    assert_eq!(seen.rows.len(), 10);
     queue::tasks(&web, &TaskFilter::default(), None, 10).await.unwrap();
     queue::history(&web, &HistoryFilter::default(), None, 10).await.unwrap();
     assert!(queue::task(&web, delayed).await.unwrap().is_some());
+    for sql in FORBIDDEN_TO_THE_WEB {
+        let refused = web.batch_execute(sql).await.err().and_then(|error| error.code().cloned());
+        assert_eq!(refused, Some(SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
+    }
+}
+
+/// What a page has no use for, and a mistake in one could do harm with.
+const FORBIDDEN_TO_THE_WEB: &[&str] = &[
+    "update task set args = '{}'",
+    "update task set tenant = null",
+    "update task set kind = 'b', queue = 'email'",
+    "update task set worker_id = null, lease_until = null",
+    "update task_queue set running_max = 1",
+    "update task_schedule set cron = '* * * * *'",
+    "update task_schedule set args = '{}', tenant = null",
+    "insert into task_schedule (name, cron, time_zone, kind, queue) values ('mine', '* * * * *', 'UTC', 'a', 'default')",
+    "update task_worker set draining = true",
+    "update task_dead_letter set args = '{}'",
+    "update task_history set outcome = 'SUCCEEDED'",
+    "delete from task_history",
+    "insert into task_history (id, created_at, run_at, finished_at, attempts, queue, kind, outcome, args, result)
+     values (gen_random_uuid(), now(), now(), now(), 1, 'email', 'a', 'SUCCEEDED', '{}', '{}')",
+    "insert into task_attempt (task_id, worker_id, finished_at, attempt, outcome)
+     values (gen_random_uuid(), gen_random_uuid(), now(), 1, 'FAILED')",
+    "insert into task_action (id, at, actor, action)
+     values (gen_random_uuid(), now() - interval '1 day', 'person:ada', 'PAUSED')",
+    "update task_action set actor = 'person:ben'",
+    "delete from task_action",
+    "delete from task_key",
+];
+
+#[tokio::test]
+async fn partitions_made_beside_a_reader_keep_no_writer_waiting_and_are_made_when_it_is_gone() {
+    let mut queue = Queue::create().await;
+    let mut reader = queue.connect_as("youtility_worker").await;
+    let writer = queue.connect_as("youtility_worker").await;
+    let maker = queue.connect_as(local::postgres::SUPERUSER).await;
+    let reading = reader.transaction().await.unwrap();
+    reading.execute("select count(*) from task_history", &[]).await.unwrap();
+    let write = async {
+        queue.until_blocked().await;
+        let sql = "insert into task_history (id, created_at, run_at, finished_at, attempts, queue, kind, outcome, args)
+                   values (gen_random_uuid(), now(), now(), now(), 1, 'default', 'a', 'SUCCEEDED', '{}')";
+        writer.batch_execute("set lock_timeout = '50ms'").await.unwrap();
+        writer.execute(sql, &[]).await
+    };
+    let (made, written) = tokio::join!(queue::ensure_partitions(&maker, 7), write);
+    assert_eq!(written.unwrap(), 1);
+    let Err(queue::Error::Postgres(error)) = made else { panic!("{made:?}") };
+    assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE));
+    reading.rollback().await.unwrap();
+    assert_eq!(queue::ensure_partitions(&maker, 7).await.unwrap(), 8);
+    let complete = "select count(*) from pg_index join pg_inherits on inhrelid = indrelid
+                     where inhparent = 'task_history'::regclass and indisvalid
+                     group by indrelid order by 1 limit 1";
+    assert_eq!(
+        queue.number(complete).await,
+        queue.number("select count(*) from pg_index where indrelid = 'task_history'::regclass").await
+    );
 }

@@ -59,6 +59,12 @@ impl Queue {
         connect(&config, &mut self.connections).await
     }
 
+    /// Makes a role that engines run as beside the worker's.
+    pub(crate) fn become_role(&mut self, role: &str) {
+        self.config.user(role);
+        self.pool = pool(&self.config);
+    }
+
     /// An engine that hears of work only through notifications, unless told otherwise.
     pub(crate) fn engine(&self, settings: EngineSettings) -> Builder {
         Engine::builder(self.pool.clone(), settings).listen(self.config.clone(), NoTls)
@@ -144,6 +150,7 @@ pub(crate) fn settings() -> EngineSettings {
         poll_interval_ms: 60_000,
         promote_interval_ms: 5,
         lease_ms: 6_000,
+        crash_pause_ms: 20,
         heartbeat_ms: 200,
         drain_timeout_ms: 1_000,
         retry_max_ms: 500,
@@ -223,9 +230,12 @@ async fn cluster() -> u16 {
     port
 }
 
+/// Who connects.
+const ROLES: [&str; 4] = ["youtility_worker", "youtility_web", "youtility_health", "youtility_bridge"];
+
 /// A template is complete when it has its name.
 async fn make_template(port: u16, server: &Client, connections: &mut JoinSet<()>) {
-    for role in ["youtility_worker", "youtility_web", "youtility_health"] {
+    for role in ROLES {
         let known = server.query_opt("select from pg_roles where rolname = $1", &[&role]).await.unwrap();
         if known.is_none() {
             let create = format!("create role {role} login password '{PASSWORD}'");
@@ -251,6 +261,7 @@ async fn make_template(port: u16, server: &Client, connections: &mut JoinSet<()>
 fn template() -> String {
     let mut hasher = DefaultHasher::new();
     queue::SCHEMA.hash(&mut hasher);
+    ROLES.hash(&mut hasher);
     format!("queue_template_{:016x}", hasher.finish())
 }
 

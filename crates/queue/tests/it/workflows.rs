@@ -229,3 +229,68 @@ async fn diamonds_run_by_several_engines_strand_nothing() {
     assert_eq!(queue.number(&count("CANCELLED")).await, 10);
     assert_eq!(seen.count(), 110);
 }
+
+/// Ends a task as a worker does that knows no workflows; without history when no outcome is given.
+async fn end_untold(queue: &Queue, id: Uuid, outcome: Option<&str>) {
+    let sql = "with gone as (delete from task where id = $1 returning *)
+               insert into task_history (id, created_at, run_at, finished_at, attempts, queue, kind, outcome, args)
+               select id, created_at, run_at, now(), 1, queue, kind, $2, args from gone where $2::text is not null";
+    queue.admin.execute(sql, &[&id, &outcome]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_waits_for_a_task_that_ended_without_telling_it_is_released_or_cancelled() {
+    let queue = Queue::create().await;
+    let pairs = ["good", "lost", "unkept", "alive"];
+    let workflow = pairs.iter().fold(Workflow::new(), |workflow, name| {
+        let child = format!("after {name}");
+        workflow.task(*name, task(name)).task(&child, task(&child)).after(&child, &[*name])
+    });
+    let ids = queue::enqueue_workflow(&queue.admin, &workflow).await.unwrap();
+    end_untold(&queue, ids["good"], Some("SUCCEEDED")).await;
+    end_untold(&queue, ids["lost"], Some("BURIED")).await;
+    end_untold(&queue, ids["unkept"], None).await;
+    let worker = queue.pool.get().await.unwrap();
+    assert_eq!(queue::release_forgotten(&**worker, 1).await.unwrap(), 2, "one of each outcome");
+    assert_eq!(queue::release_forgotten(&**worker, 10).await.unwrap(), 1);
+    assert_eq!(queue::release_forgotten(&**worker, 10).await.unwrap(), 0);
+    let states = "select (args #>> '{}') || ' ' || state || case when cancelled_at is null then '' else ' cancelled' end
+                    from task order by 1";
+    let states = queue.texts(states).await;
+    let expected = [
+        "after alive WAITING",
+        "after good READY",
+        "after lost READY cancelled",
+        "after unkept READY",
+        "alive READY",
+    ];
+    assert_eq!(states, expected);
+}
+
+#[tokio::test]
+async fn cancelling_what_waits_and_ending_what_it_waits_for_do_not_lock_each_other_out() {
+    let mut queue = Queue::create().await;
+    let workflow = tasks(&["first", "second"]).after("second", &["first"]);
+    let ids = queue::enqueue_workflow(&queue.admin, &workflow).await.unwrap();
+    let (first, second) = (ids["first"], ids["second"]);
+    let mut canceller = queue.connect_as("youtility_worker").await;
+    let ender = queue.connect_as("youtility_worker").await;
+    let cancelling = canceller.transaction().await.unwrap();
+    // As cancelling begins.
+    cancelling.execute("select from task where id = $1 for update", &[&second]).await.unwrap();
+    let ending = async {
+        let end = "select task_follow(array[$1::uuid], true)::text";
+        ender.execute(end, &[&first]).await.map(drop)
+    };
+    let cancel = async {
+        queue.until_blocked().await;
+        let outcome = queue::cancel(&cancelling, second, "person:ada").await;
+        cancelling.commit().await.unwrap();
+        outcome
+    };
+    let (ended, cancelled) = tokio::join!(ending, cancel);
+    ended.unwrap();
+    assert_eq!(cancelled.unwrap(), queue::Cancel::Removed);
+    assert_eq!(queue.number("select count(*) from task_dependency").await, 0);
+    assert_eq!(queue.number("select count(*) from task").await, 1, "the first");
+}

@@ -49,6 +49,7 @@ const BEYOND_CLIENTS: &[(&str, &[&str])] = &[
             "mail_body_check",
             "mail_bounce_email_check",
             "mail_bounce_reason_check",
+            "mail_bounce_refusal_days_check",
             "mail_bounce_reply_code_check",
             "mail_cause_key",
             "mail_domain_check",

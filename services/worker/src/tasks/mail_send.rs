@@ -15,6 +15,8 @@ enum NotSent {
     NoClient,
     #[error("the message is not in the outbox")]
     Gone,
+    #[error("the message held a secret, which was removed when it ended; what caused it must send a new one")]
+    Emptied,
     #[error("the mail relay refused the mail for good with {0}")]
     Refused(u16),
     #[error("the mail cannot be written or handed over")]
@@ -44,6 +46,7 @@ pub(super) async fn run(tools: Tools, job: Job) -> Result<(), Failure> {
             Ok(())
         }
         Begun::Gone => Err(Failure::permanent(NotSent::Gone)),
+        Begun::Emptied => Err(Failure::permanent(NotSent::Emptied)),
     }
 }
 
@@ -53,7 +56,7 @@ async fn send(tools: &Tools, job: &Job, actor: &Actor, mail: &Outgoing) -> Resul
         Err(error) => unwritable(&error),
     };
     let chances = if job.attempt < tools.mail_attempts_max { Chances::Left } else { Chances::UsedUp };
-    let terms = (chances, tools.mail_terms.suppressed_for);
+    let terms = (chances, tools.mail_terms.suppression);
     let standing = outbox::settle(&tools.store, actor, (mail, &attempt), terms, tools.clock.now()).await?;
     follow(standing, &attempt)
 }
@@ -75,7 +78,7 @@ fn follow(standing: Standing, attempt: &Attempt) -> Result<(), Failure> {
     }
     match standing.state {
         MailState::Refused if standing.needs_a_look => {
-            let code = code(attempt, Verdict::Refused);
+            let code = code(attempt, Verdict::Refused).or_else(|| code(attempt, Verdict::Unclear));
             Err(Failure::permanent(code.map_or(NotSent::Unsendable, NotSent::Refused)))
         }
         MailState::Sent | MailState::Refused => Ok(()),

@@ -1,4 +1,4 @@
-//! `queue.cleanup`: what the queue keeps for a time only goes.
+//! `queue.cleanup`: what the queue and the outbox keep for a time only goes.
 
 use queue::{Failure, Job};
 use serde::Serialize;
@@ -14,13 +14,24 @@ pub(super) struct CleanedUp {
     keys: u64,
     tenants: u64,
     actions: u64,
+    /// Mails with a secret whose task was cancelled or given up.
+    secrets: i64,
+    /// Addresses and turns of domains.
+    mail_rows: i64,
 }
 
-/// Removes keys whose time is over, tenants whose rate is unused, and old notes of what was done by hand.
+/// Removes keys whose time is over, tenants whose rate is unused, old notes of what was done by hand, secrets of
+/// mails that no task sends any more, and what the outbox remembers of addresses and domains.
 pub(super) async fn run(tools: Tools, _job: Job) -> Result<CleanedUp, Failure> {
     let client = tools.store.pool().get().await?;
     let days = i32::from(tools.retention.audit_days);
-    let mut done = CleanedUp { keys: 0, tenants: queue::forget_tenants(&**client).await?, actions: 0 };
+    let mut done = CleanedUp {
+        keys: 0,
+        tenants: queue::forget_tenants(&**client).await?,
+        actions: 0,
+        secrets: app::outbox::end_secrets(&tools.store).await?,
+        mail_rows: app::upkeep::clean_up_mail(&tools.store, tools.bounce_days).await?,
+    };
     loop {
         let keys = queue::expire_keys(&**client, ROWS_AT_ONCE).await?;
         let actions = queue::expire_actions(&**client, days, ROWS_AT_ONCE).await?;
@@ -31,7 +42,7 @@ pub(super) async fn run(tools: Tools, _job: Job) -> Result<CleanedUp, Failure> {
             break;
         }
     }
-    let CleanedUp { keys, tenants, actions } = done;
-    tracing::info!(target: "upkeep", keys, tenants, actions, "the queue was cleaned up");
+    let CleanedUp { keys, tenants, actions, secrets, mail_rows } = done;
+    tracing::info!(target: "upkeep", keys, tenants, actions, secrets, mail_rows, "the queue was cleaned up");
     Ok(done)
 }

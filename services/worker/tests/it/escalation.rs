@@ -76,3 +76,44 @@ async fn what_a_task_enqueues_continues_the_trace_of_what_enqueued_the_task() {
     world.db.wait_for_count(&sql, 1).await;
     world.worker.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_client_with_many_overdue_tickets_goes_on_after_the_others() {
+    let world = World::start_with(|settings| {
+        settings.tasks.escalation_batch = 1;
+        settings.tasks.escalation_turn = 1;
+    })
+    .await;
+    let other = world.db.client("OTHER").await;
+    let site = world.db.site(other, "HQ").await;
+    overdue(&world, world.client, world.site).await;
+    for _ in 0..3 {
+        world.db.ticket(world.client, world.site).created_at("2020-01-01T00:00:00Z").await;
+    }
+    overdue(&world, other, site).await;
+    queue::enqueue(&world.admin, &[NewTask::new("ticket.escalate", &())]).await.unwrap();
+    world.db.wait_for_count("select count(*) from ticket where escalation_level = 1", 5).await;
+    let before = "select count(*) from ticket
+                   where client_id = (select client_id from client where code = 'ACME')
+                     and escalated_at < (select escalated_at from ticket
+                                          where client_id = (select client_id from client where code = 'OTHER'))";
+    assert!(world.db.count(before).await <= 1);
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn tickets_that_can_never_be_escalated_do_not_block_the_rest_of_their_client() {
+    let world = World::start_with(|settings| settings.tasks.escalation_batch = 2).await;
+    let mut stuck = vec![overdue(&world, world.client, world.site).await];
+    stuck.push(world.db.ticket(world.client, world.site).created_at("2020-01-02T00:00:00Z").await);
+    world.db.ticket(world.client, world.site).created_at("2020-01-03T00:00:00Z").await;
+    let refuse = format!(
+        "alter table ticket add constraint stuck
+           check (id not in ('{}', '{}') or escalation_level = 0)",
+        stuck[0], stuck[1]
+    );
+    world.admin.batch_execute(&refuse).await.unwrap();
+    queue::enqueue(&world.admin, &[NewTask::new("ticket.escalate", &())]).await.unwrap();
+    world.db.wait_for_count("select count(*) from ticket where escalation_level = 1", 1).await;
+    world.worker.stop().await.unwrap();
+}

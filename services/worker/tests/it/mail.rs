@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use domain::CorrelationId;
 use local::mail::Answer;
+use queue::NewTask;
 use testkit::process::Binary;
 use testkit::{PATIENCE, wait_until};
 
@@ -100,6 +101,61 @@ async fn a_mail_that_is_never_taken_is_given_up_and_can_be_tried_again_by_hand()
     world.wait_for_mails(1).await;
     world.db.wait_for_count(MAILED, 1).await;
     assert_eq!(world.mail_row("state").await, "SENT");
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_that_is_gone_is_not_sent_as_an_empty_mail_when_somebody_tries_again() {
+    let world = World::start().await;
+    let sql = "insert into mail (client_id, id, created_at, kind, subject_kind, subject_id, cause_id, part, domain,
+                                 recipients, subject, text_body, html_body, body_kept, state, correlation_id)
+               values ($1, gen_random_uuid(), '2030-01-01T12:00:00Z', 'link', 'person', gen_random_uuid(),
+                       gen_random_uuid(), 0, 'example.com',
+                       '[{\"name\": null, \"email\": \"asha@example.com\", \"state\": \"QUEUED\", \"reply_code\": null}]',
+                       'Sign in', '', '', false, 'GIVEN_UP', gen_random_uuid())
+               returning jsonb_build_object('mail_id', id, 'created_at', '2030-01-01T12:00:00Z')";
+    let args: serde_json::Value = world.admin.query_one(sql, &[&world.client]).await.unwrap().get(0);
+    let task = NewTask::new("mail.send", &args).queue("email").tenant(*world.client.as_uuid());
+    queue::enqueue(&world.admin, &[task]).await.unwrap();
+    world.db.wait_for_count(BURIED, 1).await;
+    let letter = world.admin.query_one("select reason, error from task_dead_letter", &[]).await.unwrap();
+    assert_eq!(letter.get::<_, &str>(0), "PERMANENT");
+    assert!(letter.get::<_, &str>(1).starts_with("the message held a secret, which was removed"));
+    assert!(world.sink.mails().await.is_empty());
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_that_does_not_say_why_is_for_this_mail_only() {
+    let world = World::start().await;
+    world
+        .sink
+        .answer(Answer::each([("asha@example.com", "550 blocked"), ("ben@example.com", "550 blocked")]));
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    world.db.wait_for_count(BURIED, 1).await;
+    assert_eq!(world.db.count("select count(*) from mail_bounce where suppressed_until is null").await, 2);
+    world.sink.answer(Answer::Accept);
+    world.enqueue_mail(world.raised_ticket().await, CorrelationId::generate()).await;
+    assert_eq!(world.wait_for_mails(1).await[0].to, ["asha@example.com", "ben@example.com"]);
+    world.worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_only_the_rule_names_gets_a_mail_of_its_own_at_the_domain_of_others() {
+    let world = World::start().await;
+    let sql = "insert into escalation_rule (client_id, id, priority, level, after_minutes, group_id, notify)
+               values ($1, gen_random_uuid(), 'MEDIUM', 1, 30, $2, 'vendor@example.com')";
+    world.admin.execute(sql, &[&world.client, &world.group]).await.unwrap();
+    world.db.ticket(world.client, world.site).created_at("2020-01-01T00:00:00Z").await;
+    queue::enqueue(&world.admin, &[NewTask::new("ticket.escalate", &())]).await.unwrap();
+    let mails = world.wait_for_mails(2).await;
+    let names_vendor: BTreeSet<(bool, usize)> = mails
+        .iter()
+        .map(|mail| {
+            (mail.headers["To"].contains("vendor@example.com"), mail.headers["To"].matches('@').count())
+        })
+        .collect();
+    assert_eq!(names_vendor, BTreeSet::from([(false, 2), (true, 1)]));
     world.worker.stop().await.unwrap();
 }
 

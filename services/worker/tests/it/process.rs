@@ -40,6 +40,29 @@ async fn unknown_keys_and_impossible_values_are_named() {
 }
 
 #[tokio::test]
+async fn what_others_could_hear_on_the_way_is_refused() {
+    let strong = worker().set(&[
+        ("DATABASE__PASSWORD", "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB"),
+        ("MAIL__FROM", "Youtility <no-reply@example.com>"),
+        ("MAIL__PUBLIC_URL", "https://app.example.com"),
+        ("MAIL__TLS", "none"),
+        ("MAIL__HOST", "relay.example.com"),
+    ]);
+    strong.clone().accepts_settings().await;
+    let with_password =
+        strong.set(&[("MAIL__USERNAME", "robot"), ("MAIL__PASSWORD", "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6")]);
+    with_password.clone().refuses_settings(&["mail.tls"]).await;
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        with_password.clone().set(&[("MAIL__HOST", host)]).accepts_settings().await;
+    }
+    with_password
+        .clone()
+        .set(&[("MAIL__TLS", "starttls"), ("MAIL__PUBLIC_URL", "http://app.example.com")])
+        .refuses_settings(&["mail.public_url"])
+        .await;
+}
+
+#[tokio::test]
 async fn strong_secrets_pass_and_are_never_printed() {
     let strong = worker().set(&[
         ("DATABASE__PASSWORD", "q8Zt4nXw1Lr7Vb2Ky9Hs3Md6Pf0Gj5Tc8Ra4We1Uo7Ix2NzQvEyB"),

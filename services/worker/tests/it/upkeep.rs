@@ -119,12 +119,25 @@ async fn what_the_queue_keeps_for_a_time_goes_when_the_time_is_over() {
         values ('email', gen_random_uuid(), now() - interval '2 hours'), ('email', gen_random_uuid(), now());
         insert into task_action (id, at, actor, action)
         select gen_random_uuid(), now() - age, 'cli:asha', 'PAUSED'
-          from unnest(array[interval '364 days', interval '366 days']) as age";
+          from unnest(array[interval '364 days', interval '366 days']) as age;
+        insert into mail_bounce (client_id, email, mail_id, reason, bounced_at, suppressed_until)
+        select client_id, 'ben@a.example', gen_random_uuid(), 'gone', now(), now() - interval '31 days' from client;
+        insert into mail_domain (domain, free_at) values ('a.example', now()), ('b.example', now() - interval '2 days');
+        insert into mail (client_id, id, created_at, kind, subject_kind, subject_id, cause_id, part, domain, recipients,
+                          subject, text_body, html_body, body_kept, correlation_id)
+        select client_id, gen_random_uuid(), now(), 'link', 'person', gen_random_uuid(), gen_random_uuid(), 0,
+               'a.example', '[{}]', 'Sign in', 'secret', 'secret', false, gen_random_uuid()
+          from client";
     world.admin.batch_execute(rows).await.unwrap();
     for gone in [1, 0] {
         let done = run(&world, "queue.cleanup").await;
-        assert_eq!(done, serde_json::json!({ "keys": gone, "tenants": gone, "actions": gone }));
+        let expected = serde_json::json!({
+            "keys": gone, "tenants": gone, "actions": gone, "secrets": gone, "mail_rows": gone,
+        });
+        assert_eq!(done, expected);
     }
+    assert_eq!(world.mail_row("state || text_body || html_body").await, "GIVEN_UP");
+    assert_eq!(world.db.count("select count(*) from mail_domain").await, 1);
     world.worker.stop().await.unwrap();
 }
 
