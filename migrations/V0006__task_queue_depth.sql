@@ -150,8 +150,6 @@ alter table task_queue
     add column limited           boolean not null generated always as
         (running_max is not null or rate_max is not null or tenant_running_max is not null or tenant_rate_max is not null)
         stored,
-    add column tokens            double precision not null default 0,
-    add column refilled_at       timestamptz not null default '1970-01-01 00:00:00+00',
     add constraint task_queue_rate_check check (rate_max > 0 and rate_period_ms > 0),
     add constraint task_queue_tenant_check check (tenant_running_max > 0 and tenant_rate_max > 0);
 comment on column task_queue.running_max is 'Running at once over all workers; null is no limit.';
@@ -165,6 +163,7 @@ create table task_tenant (
     constraint task_tenant_pkey primary key (queue, tenant),
     constraint task_tenant_queue_fkey foreign key (queue) references task_queue (name)
 );
+comment on table task_tenant is 'What is left in buckets of rates; the queue''s own has the id of ones. Without a row it is full.';
 
 alter table task_kind
     add column description text,
@@ -176,7 +175,9 @@ alter table task_schedule
     add column paused     boolean     not null default false,
     add column args       jsonb       not null default '{}',
     add column tenant     uuid,
+    add column seen_at    timestamptz not null default now(),
     add constraint task_schedule_catch_up_check check (catch_up in ('NONE', 'LATEST', 'ALL'));
+comment on column task_schedule.seen_at is 'When an engine that knows the schedule last watched it, to a minute or two.';
 
 alter table task_worker
     add column draining boolean not null default false;

@@ -27,6 +27,6 @@ grant select, delete,
 grant select, delete on task_dependency to youtility_bridge;
 grant insert on task_attempt, task_history, task_dead_letter to youtility_bridge;
 grant select (id, queue, buried_at) on task_dead_letter to youtility_bridge;
-grant select, update (tokens, refilled_at) on task_queue to youtility_bridge;
+grant select on task_queue to youtility_bridge;
 grant select, insert, update on task_kind, task_tenant to youtility_bridge;
 grant select, insert, update, delete on task_worker to youtility_bridge;

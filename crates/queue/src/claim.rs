@@ -16,7 +16,7 @@ use crate::{Error, Kind};
 
 // The tenants of a queue are found one by one, each by a look into the index behind the one before. Each has its share of
 // the claim; within it the order is priority, then due time. `for update skip locked` lets any number of claimers pass each
-// other; the inner state check is repeated on the locked row by PostgreSQL. The rows are found again by an array of ids: how
+// other; the inner state check is repeated on the locked row by PostgreSQL. The rows are found again by an array of their places (nobody moves a locked row): how
 // many a `limit` with a parameter lets through is guessed as a tenth of the backlog, and a join over that many would read
 // the whole table. The update touches no indexed column and stays within its page.
 pub(crate) const CLAIM_AT_HEAD: &str = "-- queue::claim::at_head
@@ -51,10 +51,10 @@ with recursive open as (
 ), share as (
     select slot.queue, slot.tenant, slot.free / count(*) over (partition by slot.queue) as free from slot
 ), picked as materialized (
-    select ready.id
+    select ready.place
       from share
      cross join lateral (
-           select task.id
+           select task.ctid as place
              from task
             where task.queue = share.queue and task.due and task.state = 'READY' and task.kind = any ($4::text[])
               and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) = share.tenant
@@ -67,7 +67,7 @@ update task
    set state = 'RUNNING', attempt = task.attempt + 1, worker_id = $6,
        lease_until = clock_timestamp() + $7::int8 * interval '1 millisecond',
        unique_key = case when task.unique_until_start then null else task.unique_key end
- where task.id = any (array(select id from picked))
+ where task.ctid = any (array(select place from picked))
 returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts_max, task.crashes, task.priority,
           task.run_at, task.tenant, task.correlation, task.traceparent, task.parents,
           task.cancelled_at is not null as cancelled, clock_timestamp() as claimed_at";
@@ -81,10 +81,10 @@ with slot as (
       join task_queue on task_queue.name = slot.queue
      where not task_queue.paused and not task_queue.limited
 ), picked as materialized (
-    select ready.id
+    select ready.place
       from slot
      cross join lateral (
-           select task.id
+           select task.ctid as place
              from task
             where task.queue = slot.queue and task.due and task.state = 'READY' and task.kind = any ($7::text[])
               and coalesce(task.tenant, '00000000-0000-0000-0000-000000000000'::uuid) = slot.tenant
@@ -98,7 +98,7 @@ update task
    set state = 'RUNNING', attempt = task.attempt + 1, worker_id = $8,
        lease_until = clock_timestamp() + $9::int8 * interval '1 millisecond',
        unique_key = case when task.unique_until_start then null else task.unique_key end
- where task.id = any (array(select id from picked))
+ where task.ctid = any (array(select place from picked))
 returning task.id, task.queue, task.kind, task.args, task.attempt, task.attempts_max, task.crashes, task.priority,
           task.run_at, task.tenant, task.correlation, task.traceparent, task.parents,
           task.cancelled_at is not null as cancelled, clock_timestamp() as claimed_at";
@@ -190,6 +190,8 @@ pub(crate) struct AtHead {
     pub(crate) free: usize,
     /// The tenant whose turn it is, or the next one after it.
     pub(crate) first: Uuid,
+    /// The last look was dear and brought nothing: it is asked by a statement of its own, which holds up no other queue.
+    pub(crate) alone: bool,
 }
 
 /// What to claim behind a place of one tenant's tasks.

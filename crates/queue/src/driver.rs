@@ -97,6 +97,7 @@ impl Driver {
         loop {
             self.start_waiting();
             self.claim_if_wanted();
+            let lane_due = self.lane_due();
             tokio::select! {
                 () = stop.cancelled() => break,
                 round = pending_or(&mut self.claiming) => self.take_round(round),
@@ -106,6 +107,7 @@ impl Driver {
                 Some(id) = self.cancels.recv() => self.cancel(id),
                 () = worker.ready.notified() => self.wake(),
                 () = sleep_until(self.next_look) => self.wake(),
+                () = sleep_until(lane_due) => self.wake_due(),
                 _ = beat.tick() => self.renew_if_needed(),
             }
         }
@@ -122,6 +124,16 @@ impl Driver {
         self.called = true;
         self.lanes.iter_mut().for_each(Lane::wake);
         self.next_look = Instant::now() + self.worker.settings.poll_interval();
+    }
+
+    /// When a lane wants to claim without being called.
+    fn lane_due(&self) -> Instant {
+        self.lanes.iter().filter_map(Lane::due).min().unwrap_or(self.next_look)
+    }
+
+    fn wake_due(&mut self) {
+        let now = Instant::now();
+        self.lanes.iter_mut().for_each(|lane| lane.wake_by(now));
     }
 
     fn claim_if_wanted(&mut self) {
@@ -143,7 +155,7 @@ impl Driver {
     fn take_round(&mut self, round: Round) {
         self.claiming = None;
         let called = if self.called { Called::Yes } else { Called::No };
-        let Round { asked_at, taken, failed, next, newcomers, looked } = round;
+        let Round { asked_at, taken, failed, newcomers, looked } = round;
         for part in taken {
             let Some(index) = self.lanes.iter().position(|lane| lane.queue == part.queue) else {
                 continue;
@@ -167,10 +179,6 @@ impl Driver {
                 self.lanes.iter_mut().for_each(Lane::rest);
                 self.next_look = Instant::now() + self.pacing.step();
             }
-        }
-        // A rate that held tasks back lets more start then.
-        if let Some(next) = next {
-            self.next_look = self.next_look.min(Instant::now() + next);
         }
         self.report_load();
     }

@@ -1,5 +1,9 @@
 //! The tasks of one queue within the process: counted, never more than allowed, and where to claim on.
 
+mod pace;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +12,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::pace::Pace;
 use crate::EngineSettings;
 use crate::claim::{AtHead, Claimed, Key, Onward, Place};
+use crate::limit::Seen;
 
 /// A claim from a queue's head is made again after this many times of what it took more than a claim that goes on: however
 /// many dead rows lie there, looking at them takes a small part of the time.
@@ -17,6 +23,13 @@ const HEAD_COST_FACTOR: u32 = 20;
 
 /// And after this at the latest, so that nobody waits longer for a turn.
 const HEAD_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A look at the head that takes this long and brings nothing reads much that this process may not have: tasks of kinds it
+/// does not know, or rows long done. The second of them in a row is followed by a pause.
+const DEAR: Duration = Duration::from_millis(100);
+
+/// A queue with limits whose claim failed is asked again after this.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
 /// One queue as this process serves it.
 #[derive(Debug)]
@@ -38,6 +51,14 @@ pub(crate) struct Lane {
     head_due: Instant,
     /// What the last claim that went on took.
     onward_cost: Duration,
+    /// The last look at the head was dear and brought nothing.
+    dear: bool,
+    /// Until when the head is left alone, whoever calls.
+    left_until: Option<Instant>,
+    /// When limits let more start, without anybody calling.
+    open_at: Option<Instant>,
+    /// Nothing was taken from any tenant from the first on to that whose turn it is.
+    barren: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +91,10 @@ impl Lane {
             first: Uuid::nil(),
             head_due: Instant::now(),
             onward_cost: Duration::ZERO,
+            dear: false,
+            left_until: None,
+            open_at: None,
+            barren: false,
         }
     }
 
@@ -84,12 +109,14 @@ impl Lane {
 
     /// What to claim next: on behind known places, or anew from the head when that is due or nothing else is known.
     pub(crate) fn want(&mut self, now: Instant) -> Want {
+        self.wake_by(now);
         let free = self.free();
-        if free == 0 || !self.more {
+        if free == 0 || !self.more || self.left_until.is_some() {
             return Want::Nothing;
         }
         if self.slots.is_empty() || now >= self.head_due {
-            return Want::AtHead(AtHead { queue: Arc::clone(&self.queue), free, first: self.first });
+            let queue = Arc::clone(&self.queue);
+            return Want::AtHead(AtHead { queue, free, first: self.first, alone: self.dear });
         }
         let asked = self.slots.len().min(free);
         let share = free / asked;
@@ -102,6 +129,23 @@ impl Lane {
         Want::Onward(onward.collect())
     }
 
+    /// When it wants to claim without being woken.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if self.free() == 0 {
+            return None;
+        }
+        [self.left_until, self.open_at].into_iter().flatten().min()
+    }
+
+    /// Forgets the moments that have come.
+    pub(crate) fn wake_by(&mut self, now: Instant) {
+        self.left_until = self.left_until.filter(|until| now < *until);
+        if self.open_at.is_some_and(|at| at <= now) {
+            self.open_at = None;
+            self.more = true;
+        }
+    }
+
     /// Learns from a claim at the head. `called` when somebody called meanwhile: coming up short says nothing then.
     pub(crate) fn took_at_head(
         &mut self,
@@ -110,6 +154,7 @@ impl Lane {
         cost: Duration,
         called: Called,
     ) {
+        self.weigh(claimed, cost);
         let last = last_places(claimed);
         let cap = asked.free.min(self.tenants_per_claim);
         let share = asked.free.checked_div(last.len()).unwrap_or(asked.free);
@@ -127,6 +172,50 @@ impl Lane {
         if self.slots.is_empty() && seen_all && called == Called::No {
             self.more = false;
         }
+    }
+
+    /// Leaves the head alone for a while when it was dear in vain, twice in a row: the second look was for this queue only.
+    fn weigh(&mut self, claimed: &[Claimed], cost: Duration) {
+        let dear = claimed.is_empty() && cost >= DEAR;
+        if dear && self.dear {
+            self.left_until = Some(Instant::now() + (cost * HEAD_COST_FACTOR).min(HEAD_PAUSE_MAX));
+        }
+        self.dear = dear;
+    }
+
+    /// Learns from a claim under limits. Such claims begin at the head each time, so no places are kept.
+    pub(crate) fn took_limited(
+        &mut self,
+        asked: &AtHead,
+        claimed: &[Claimed],
+        learnt: Learnt,
+        called: Called,
+    ) {
+        self.weigh(claimed, learnt.cost);
+        self.slots.clear();
+        let open_at = learnt.next.map(|next| Instant::now() + next);
+        self.open_at = [self.open_at, open_at].into_iter().flatten().min();
+        self.first = match learnt.seen {
+            Seen::Nothing => self.first,
+            Seen::Filled(last) | Seen::Until(last) => Uuid::from_u128(last.as_u128().wrapping_add(1)),
+            Seen::AllAndMore | Seen::All => Uuid::nil(),
+        };
+        let from_first = asked.first.is_nil() || self.barren;
+        self.barren = claimed.is_empty() && from_first && matches!(learnt.seen, Seen::Until(_));
+        let rests = match learnt.seen {
+            Seen::Nothing | Seen::Filled(_) => true,
+            Seen::Until(_) | Seen::AllAndMore => false,
+            Seen::All => from_first,
+        };
+        if rests && called == Called::No {
+            self.more = false;
+        }
+    }
+
+    /// Learns that a claim under limits failed, which is no reason for others to rest.
+    pub(crate) fn failed(&mut self) {
+        self.rest();
+        self.open_at = Some(Instant::now() + FAILED_PAUSE);
     }
 
     /// Learns from a claim behind known places. When they are used up, the head is asked once more.
@@ -227,7 +316,18 @@ impl Lane {
     #[cfg(test)]
     pub(crate) fn pass(&mut self, length: Duration) {
         self.head_due = self.head_due.checked_sub(length).unwrap_or_else(Instant::now);
+        for moment in [&mut self.left_until, &mut self.open_at].into_iter().flatten() {
+            *moment = moment.checked_sub(length).unwrap_or_else(Instant::now);
+        }
     }
+}
+
+/// What a claim under limits teaches beside what it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Learnt {
+    pub(crate) seen: Seen,
+    pub(crate) next: Option<Duration>,
+    pub(crate) cost: Duration,
 }
 
 /// Whether a wake-up came while a claim was under way.
@@ -251,191 +351,4 @@ fn last_places(claimed: &[Claimed]) -> HashMap<Uuid, (usize, Place)> {
         *place = (*place).max(task.place());
     }
     last
-}
-
-/// How many tasks are worth claiming ahead: what the process gets done in a moment, within limits. Slow tasks are so left
-/// to processes that are free, and quick ones come in batches worth a round trip.
-#[derive(Debug)]
-struct Pace {
-    least: usize,
-    most: usize,
-    moment: Duration,
-    ahead: usize,
-    finished: usize,
-    since: Instant,
-}
-
-impl Pace {
-    fn new(concurrency: usize, settings: &EngineSettings) -> Self {
-        let least = concurrency.min(settings.buffer);
-        Self {
-            least,
-            most: settings.buffer,
-            moment: Duration::from_millis(settings.buffer_ms),
-            ahead: least,
-            finished: 0,
-            since: Instant::now(),
-        }
-    }
-
-    fn ahead(&self) -> usize {
-        self.ahead
-    }
-
-    fn finished(&mut self) {
-        self.finished = self.finished.saturating_add(1);
-    }
-
-    /// Measures what was done since the claim before: grows at once, shrinks by halves.
-    fn claimed(&mut self, now: Instant) {
-        let passed = now.duration_since(self.since).as_micros().max(1);
-        let done = u128::try_from(self.finished).unwrap_or(u128::MAX).saturating_mul(self.moment.as_micros());
-        let due = usize::try_from(done / passed).unwrap_or(usize::MAX).clamp(self.least, self.most);
-        self.ahead = if due >= self.ahead { due } else { usize::midpoint(self.ahead, due) };
-        (self.finished, self.since) = (0, now);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::claim::tests::claimed;
-
-    fn lane(concurrency: usize, buffer: usize) -> Lane {
-        let settings = EngineSettings { buffer, batch: 100, ..EngineSettings::default() };
-        Lane::new(Arc::from("default"), concurrency, &settings)
-    }
-
-    fn head(lane: &mut Lane) -> AtHead {
-        let Want::AtHead(asked) = lane.want(Instant::now()) else { panic!("it does not ask at the head") };
-        asked
-    }
-
-    fn of(tenant: u128, count: usize) -> Vec<Claimed> {
-        let tenant = (tenant > 0).then(|| Uuid::from_u128(tenant));
-        (0..count).map(|_| Claimed { tenant, ..claimed() }).collect()
-    }
-
-    #[test]
-    fn a_lane_wants_what_it_can_run_and_buffer_but_no_more_than_a_batch() {
-        assert_eq!(lane(2, 2).free(), 4);
-        assert_eq!(lane(80, 80).free(), 100);
-        assert_eq!(lane(1, 0).free(), 1);
-    }
-
-    #[test]
-    fn a_lane_claims_again_once_half_its_buffer_is_empty() {
-        let mut lane = lane(4, 4);
-        lane.push_all(of(0, 8));
-        assert_eq!(lane.free(), 0);
-        for _ in 0..4 {
-            assert!(lane.start_next().is_some());
-        }
-        assert_eq!(lane.free(), 0);
-        lane.finish();
-        lane.finish();
-        assert!(lane.start_next().is_some() && lane.start_next().is_some());
-        assert_eq!(lane.free(), 2);
-    }
-
-    #[test]
-    fn a_lane_runs_no_more_than_it_may() {
-        let mut lane = lane(2, 4);
-        lane.push_all(of(0, 3));
-        assert!(lane.start_next().is_some() && lane.start_next().is_some());
-        assert!(lane.start_next().is_none());
-        lane.finish();
-        assert!(lane.start_next().is_some());
-        assert_eq!((lane.running(), lane.waiting()), (2, 0));
-    }
-
-    #[test]
-    fn a_lane_that_came_up_short_asks_when_woken() {
-        let mut lane = lane(1, 0);
-        let asked = head(&mut lane);
-        lane.took_at_head(&asked, &[], Duration::ZERO, Called::No);
-        assert_eq!(lane.want(Instant::now()), Want::Nothing);
-        lane.wake();
-        assert_eq!(head(&mut lane).free, 1);
-    }
-
-    #[test]
-    fn a_short_claim_says_nothing_when_somebody_called_meanwhile() {
-        let mut lane = lane(1, 0);
-        let asked = head(&mut lane);
-        lane.took_at_head(&asked, &[], Duration::ZERO, Called::Yes);
-        assert_eq!(head(&mut lane).free, 1);
-    }
-
-    #[test]
-    fn a_lane_goes_on_behind_what_it_claimed_until_that_is_used_up() {
-        let mut lane = lane(4, 4);
-        let asked = head(&mut lane);
-        let first = of(0, asked.free);
-        lane.took_at_head(&asked, &first, Duration::ZERO, Called::No);
-        let behind = first.iter().map(Claimed::place).max().unwrap();
-        let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
-        assert_eq!((onward[0].behind, onward[0].free), (behind, 8));
-        lane.took_onward(&onward, &of(0, 3), Duration::ZERO);
-        assert_eq!(head(&mut lane).free, 8, "the head is asked once more");
-    }
-
-    #[test]
-    fn a_tenant_that_comes_meanwhile_has_its_share_of_the_next_claim() {
-        let mut lane = lane(4, 4);
-        let asked = head(&mut lane);
-        lane.took_at_head(&asked, &of(1, 8), Duration::from_secs(1), Called::No);
-        lane.found(Uuid::from_u128(2));
-        lane.found(Uuid::from_u128(1));
-        let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
-        let shares: Vec<(u128, usize)> = onward.iter().map(|one| (one.tenant.as_u128(), one.free)).collect();
-        assert_eq!(shares, [(2, 4), (1, 4)]);
-    }
-
-    #[test]
-    fn a_head_that_costs_much_is_asked_rarely() {
-        let mut lane = lane(4, 4);
-        let asked = head(&mut lane);
-        lane.took_at_head(&asked, &of(0, 8), Duration::from_millis(100), Called::No);
-        let soon = Instant::now() + Duration::from_millis(1_900);
-        assert!(matches!(lane.want(soon), Want::Onward(_)));
-        assert!(matches!(lane.want(soon + Duration::from_millis(200)), Want::AtHead(_)));
-    }
-
-    #[test]
-    fn tenants_share_a_claim_and_run_by_turns() {
-        let mut lane = lane(4, 8);
-        let mut tasks = of(1, 4);
-        tasks.extend(of(2, 2));
-        lane.push_all(tasks);
-        let order: Vec<u128> = lane.empty().map(|task| task.share_of().as_u128()).collect();
-        assert_eq!(order, [1, 2, 1, 2, 1, 1]);
-    }
-
-    #[test]
-    fn more_tenants_than_a_claim_takes_have_their_turn_in_the_next() {
-        let mut lane = lane(2, 0);
-        let asked = head(&mut lane);
-        let mut tasks = of(5, 1);
-        tasks.extend(of(7, 1));
-        lane.took_at_head(&asked, &tasks, Duration::ZERO, Called::No);
-        lane.slots.clear();
-        assert_eq!(head(&mut lane).first, Uuid::from_u128(8));
-        let asked = head(&mut lane);
-        lane.took_at_head(&asked, &[], Duration::ZERO, Called::No);
-        assert_eq!(head(&mut lane).first, Uuid::nil(), "and the round begins anew");
-    }
-
-    #[test]
-    fn a_process_that_is_slow_claims_little_ahead_and_a_quick_one_much() {
-        let settings = EngineSettings { buffer: 1_000, buffer_ms: 100, ..EngineSettings::default() };
-        let mut pace = Pace::new(4, &settings);
-        let begin = pace.since;
-        (0..500).for_each(|_| pace.finished());
-        pace.claimed(begin + Duration::from_millis(100));
-        assert_eq!(pace.ahead(), 500);
-        pace.finished();
-        pace.claimed(begin + Duration::from_secs(10));
-        assert_eq!(pace.ahead(), 252);
-    }
 }

@@ -88,8 +88,8 @@ impl NewTask {
         self
     }
 
-    /// Refuses a second task of this kind with the same key until this one starts: what changes while it runs is not lost,
-    /// since it may be enqueued again.
+    /// Refuses a second task of this kind with the same key until a worker has claimed this one: what changes while it runs
+    /// is not lost, since it may be enqueued again. Handed back, put off or tried again, the task has the key no more.
     #[must_use]
     pub fn unique_until_start(mut self, key: impl Into<String>) -> Self {
         self.key = Some(TaskKey::UntilStart(key.into()));

@@ -51,6 +51,7 @@ select *
     on conflict (name) do update
    set cron = excluded.cron, time_zone = excluded.time_zone, kind = excluded.kind, queue = excluded.queue,
        catch_up = excluded.catch_up, args = excluded.args, tenant = excluded.tenant, next_tick = excluded.next_tick,
+       seen_at = clock_timestamp(),
        last_tick = case when (known.cron, known.time_zone) = (excluded.cron, excluded.time_zone)
                         then known.last_tick else excluded.last_tick end";
 

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::claim::{self, AtHead, Claimed, Gap, Onward};
-use crate::lane::{Called, Lane, Want};
+use crate::error::chain;
+use crate::lane::{Called, Lane, Learnt, Want};
 use crate::worker::Worker;
 use crate::{Error, limit};
 
@@ -16,6 +17,7 @@ use crate::{Error, limit};
 pub(crate) struct Asked {
     heads: Vec<AtHead>,
     onward: Vec<Onward>,
+    alone: Vec<AtHead>,
     limited: Vec<AtHead>,
     gaps: Vec<Gap>,
 }
@@ -27,8 +29,6 @@ pub(crate) struct Round {
     pub(crate) taken: Vec<Part>,
     /// Why the rest of the round was not asked.
     pub(crate) failed: Option<Error>,
-    /// When a rate lets more tasks start.
-    pub(crate) next: Option<Duration>,
     /// Tenants with ready tasks that were not known, by queue, and how long it took to look for them.
     pub(crate) newcomers: Vec<(String, Uuid)>,
     pub(crate) looked: Duration,
@@ -44,6 +44,9 @@ pub(crate) struct Part {
 enum For {
     Head(AtHead, Duration),
     Onward(Vec<Onward>, Duration),
+    Limited(AtHead, Learnt),
+    /// Under limits; nobody knows what it brought.
+    Failed,
 }
 
 impl Asked {
@@ -53,6 +56,7 @@ impl Asked {
             match want {
                 Want::Nothing => {}
                 Want::AtHead(head) if worker.is_limited(&head.queue) => asked.limited.push(head),
+                Want::AtHead(head) if head.alone => asked.alone.push(head),
                 Want::AtHead(head) => asked.heads.push(head),
                 Want::Onward(onward) => asked.onward.extend(onward),
             }
@@ -66,7 +70,7 @@ impl Asked {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.heads.is_empty() && self.onward.is_empty() && self.limited.is_empty()
+        self.heads.is_empty() && self.alone.is_empty() && self.onward.is_empty() && self.limited.is_empty()
     }
 }
 
@@ -76,6 +80,8 @@ impl Part {
         match &self.asked {
             For::Head(asked, cost) => lane.took_at_head(asked, &self.claimed, *cost, called),
             For::Onward(asked, cost) => lane.took_onward(asked, &self.claimed, *cost),
+            For::Limited(asked, learnt) => lane.took_limited(asked, &self.claimed, *learnt, called),
+            For::Failed => lane.failed(),
         }
     }
 }
@@ -86,7 +92,6 @@ pub(crate) async fn claim(worker: Arc<Worker>, asked: Asked) -> Round {
         asked_at: Instant::now(),
         taken: Vec::new(),
         failed: None,
-        next: None,
         newcomers: Vec::new(),
         looked: Duration::ZERO,
     };
@@ -110,12 +115,29 @@ impl Round {
             self.begin_anew(worker, asked.heads).await?;
         }
         for head in asked.limited {
-            let begun = Instant::now();
-            let taken = limit::claim(worker, &head).await?;
-            self.next = [self.next, taken.next].into_iter().flatten().min();
-            self.push(Arc::clone(&head.queue), For::Head(head, begun.elapsed()), taken.claimed);
+            self.claim_limited(worker, head).await;
+        }
+        for head in asked.alone {
+            self.begin_anew(worker, vec![head]).await?;
         }
         Ok(())
+    }
+
+    /// A failure is this queue's alone: the others of the round are asked all the same.
+    async fn claim_limited(&mut self, worker: &Worker, head: AtHead) {
+        let begun = Instant::now();
+        let queue = Arc::clone(&head.queue);
+        match limit::claim(worker, &head).await {
+            Ok(taken) => {
+                let learnt = Learnt { seen: taken.seen, next: taken.next, cost: begun.elapsed() };
+                self.push(queue, For::Limited(head, learnt), taken.claimed);
+            }
+            Err(error) => {
+                tracing::warn!(error.chain = chain(&error), "no tasks were claimed from a queue with limits");
+                worker.doubt();
+                self.push(queue, For::Failed, Vec::new());
+            }
+        }
     }
 
     async fn go_on(&mut self, worker: &Worker, asked: Vec<Onward>) -> Result<(), Error> {

@@ -137,7 +137,11 @@ impl EngineSettings {
             (self.rescue_batch == 0, "rescue_batch", "use at least 1"),
             (self.settle_batch == 0, "settle_batch", "use at least 1"),
             (self.stats_interval_ms == 0, "stats_interval_ms", "use at least 1"),
-            (self.schedule_interval_ms == 0, "schedule_interval_ms", "use at least 1"),
+            (
+                self.schedule_interval_ms == 0 || self.schedule_interval_ms > 300_000,
+                "schedule_interval_ms",
+                "use 1 to 300000: engines show by it that they know a schedule",
+            ),
             (self.catch_up_max == 0, "catch_up_max", "use at least 1"),
             (self.progress_interval_ms == 0, "progress_interval_ms", "use at least 1"),
             (self.retry_max_ms == 0, "retry_max_ms", "use at least 1"),

@@ -14,7 +14,17 @@ use crate::schedule::{Clockwork, Due, Patience};
 use crate::worker::{Pacing, Worker, pause};
 use crate::{Error, NewTask, enqueue};
 
+// Each minute one of the engines that know a schedule says so: one that none has any more is shown as such.
 const LAST: &str = "-- queue::tick::last
+with seen as (
+    update task_schedule
+       set seen_at = clock_timestamp()
+     where name = any (array(select name
+                               from task_schedule
+                              where name = any($1::text[]) and seen_at < clock_timestamp() - interval '1 minute'
+                              order by name
+                                for update skip locked))
+)
 select name, last_tick, next_tick, paused, clock_timestamp() as now
   from task_schedule
  where name = any($1::text[])";

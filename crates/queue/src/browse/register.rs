@@ -8,8 +8,10 @@ use uuid::Uuid;
 
 use crate::Error;
 
+// What no engine has watched for a while does not tick, whatever was foreseen.
 const SCHEDULES: &str = "-- queue::browse::schedules
-select name, cron, time_zone, kind, queue, args, tenant, catch_up, paused, last_tick, next_tick
+select name, cron, time_zone, kind, queue, args, tenant, catch_up, paused, last_tick,
+       case when seen_at > clock_timestamp() - interval '15 minutes' then next_tick end as next_tick
   from task_schedule
  order by name
  limit 1000";
@@ -51,7 +53,8 @@ pub struct ScheduleEntry {
     pub paused: bool,
     /// When it last ticked, or was registered.
     pub last_tick: Timestamp,
-    /// When it ticks next; none when it never does again, or has not ticked yet.
+    /// When it ticks next; none when it never does again, has not ticked yet, or no engine has known it for a quarter of an
+    /// hour: it was removed, or all of them stand still.
     pub next_tick: Option<Timestamp>,
 }
 

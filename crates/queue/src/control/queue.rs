@@ -28,7 +28,8 @@ select exists (select from changed) as changed,
        case when not $2 then pg_notify('queue_ready', name)::text end as told
   from known";
 
-// A queue whose limits change is announced: there may be room.
+// A queue whose limits change is announced: there may be room. Workers also read anew which queues have limits: the
+// statement that claims from the others passes them over.
 const LIMIT: &str = "-- queue::control::limit
 with known as (
     select name, running_max, rate_max, rate_period_ms, tenant_running_max, tenant_rate_max
@@ -50,7 +51,9 @@ with known as (
                               'tenant_running_max', $5::int4, 'tenant_rate_max', $6::int4)
       from changed
 )
-select exists (select from changed) as changed, pg_notify('queue_ready', name)::text as told from known";
+select exists (select from changed) as changed, pg_notify('queue_limits', '')::text as said,
+       pg_notify('queue_ready', name)::text as told
+  from known";
 
 const DRAIN_WORKER: &str = "-- queue::control::drain_worker
 with known as (
@@ -76,14 +79,15 @@ select sum(ensure_daily_partitions(parent, (now() at time zone 'UTC')::date + 1,
 pub struct Limits {
     /// Running at once.
     pub running_max: Option<i32>,
-    /// Started in each period.
+    /// Started in each period. After a quiet time a whole period's worth may start at once and as much again while the period
+    /// goes by; over time no more than this.
     pub rate_max: Option<i32>,
     /// The period of both rates.
     #[serde(rename = "rate_period_ms", serialize_with = "as_millis")]
     pub rate_period: Duration,
     /// Running at once for one tenant.
     pub tenant_running_max: Option<i32>,
-    /// Started in each period for one tenant.
+    /// Started in each period for one tenant, in the same way.
     pub tenant_rate_max: Option<i32>,
 }
 

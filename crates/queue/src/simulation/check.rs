@@ -175,29 +175,49 @@ impl Before<'_> {
         if taken.len() > room {
             return Err(format!("{} tasks were taken, there was room for {room}", taken.len()));
         }
-        let visited = self.visited(asked, TENANTS_PER_CALL);
-        for (tenant, places) in &visited {
+        let visited = self.able(asked, room);
+        for (tenant, places) in &self.ready(&asked.queue) {
             let own = places.iter().filter(|place| taken.contains(&place.2)).count();
-            let busy = self.counted(&asked.queue, Some(*tenant));
-            let most = decided.tenant_running_max.map_or(usize::MAX, |max| count(max).saturating_sub(busy));
+            let most = self.places(&asked.queue, *tenant);
             if own > most {
                 return Err(format!("{own} tasks of {tenant} were taken, there was room for {most}"));
             }
-            let passed_over = own == 0 && most > 0 && self.free_of(places).next().is_some();
+            let passed_over = visited.contains(tenant) && own == 0 && self.free_of(places).next().is_some();
             let rated = decided.rate_max.is_some() || decided.tenant_rate_max.is_some();
-            if passed_over && !decided.paused && !rated && room >= visited.len() {
+            if passed_over && !decided.paused && !rated {
                 return Err(format!("{tenant} was passed over with room for {room}"));
             }
         }
-        let others = taken.iter().any(|id| !visited.contains_key(&self.facts.tasks[id].tenant));
-        if others {
+        // Which tenants have used up their rates is not known here; whoever comes after them has the turn.
+        let in_turn = |tenant: &Uuid| {
+            visited.contains(tenant) || (decided.tenant_rate_max.is_some() && *tenant >= asked.first)
+        };
+        if !taken.iter().all(|id| in_turn(&self.facts.tasks[id].tenant)) {
             return Err("a tenant was served out of turn".to_owned());
         }
         Ok(())
     }
 
+    /// The tenants whose turn it is under limits: those that may start nothing are passed over.
+    fn able(&self, asked: &AtHead, room: usize) -> BTreeSet<Uuid> {
+        let ready = self.ready(&asked.queue);
+        let from_first = ready.keys().filter(|tenant| **tenant >= asked.first);
+        let able = from_first.filter(|tenant| self.places(&asked.queue, **tenant) > 0);
+        able.take(room.min(TENANTS_PER_CALL)).copied().collect()
+    }
+
+    /// How many more tasks of a tenant may run at once.
+    fn places(&self, queue: &str, tenant: Uuid) -> usize {
+        let busy = self.counted(queue, Some(tenant));
+        self.queues[queue].tenant_running_max.map_or(usize::MAX, |max| count(max).saturating_sub(busy))
+    }
+
     fn counted(&self, queue: &str, tenant: Option<Uuid>) -> usize {
-        let tasks = self.facts.tasks.values().filter(|task| task.queue == queue && task.counted);
+        let tasks = self
+            .facts
+            .tasks
+            .values()
+            .filter(|task| task.queue == queue && task.counted && task.state == State::Running);
         tasks.filter(|task| tenant.is_none_or(|tenant| task.tenant == tenant)).count()
     }
 }

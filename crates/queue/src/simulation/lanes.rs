@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::EngineSettings;
 use crate::claim::tests::claimed;
 use crate::claim::{AtHead, Claimed, Onward, Place};
-use crate::lane::{Called, Lane, Want};
+use crate::lane::{Called, Lane, Learnt, Want};
+use crate::limit::Seen;
 
 const INTERVAL: Duration = Duration::from_mins(1);
 /// What a claim costs at most for the interval to count.
@@ -121,6 +122,23 @@ impl Table {
         taken
     }
 
+    /// As a claim under limits that lets one of each tenant run at once.
+    fn limited(&mut self, asked: &AtHead, busy: &BTreeSet<Uuid>) -> (Vec<Claimed>, Seen) {
+        let (mut able, mut looks, mut last) = (Vec::new(), 0, None);
+        for (tenant, places) in self.ready.range(asked.first..) {
+            if able.len() == self.tenants_per_claim.min(asked.free) || looks == 2 * self.tenants_per_claim {
+                break;
+            }
+            (looks, last) = (looks + 1, Some(*tenant));
+            if !busy.contains(tenant) {
+                able.extend(places.first().map(|place| (*tenant, *place)));
+            }
+        }
+        let ended = able.len() < self.tenants_per_claim.min(asked.free) && looks < 2 * self.tenants_per_claim;
+        let taken = able.iter().flat_map(|(tenant, place)| self.take(*tenant, &[*place])).collect();
+        (taken, last.filter(|_| !ended).map_or(Seen::All, Seen::Until))
+    }
+
     fn onward(&mut self, asked: &[Onward]) -> Vec<Claimed> {
         let mut taken = Vec::new();
         for one in asked {
@@ -148,7 +166,9 @@ impl Table {
         match &want {
             Want::Nothing => return,
             Want::AtHead(asked) => {
-                self.lane.took_at_head(asked, &taken, COST, called);
+                // A look in vain is cheap here; a dear one would be followed by a pause.
+                let cost = if taken.is_empty() { Duration::ZERO } else { COST };
+                self.lane.took_at_head(asked, &taken, cost, called);
                 self.fresh = true;
             }
             Want::Onward(asked) => {
@@ -236,6 +256,34 @@ impl Table {
 }
 
 proptest! {
+    #[test]
+    fn whoever_may_start_does_however_many_before_it_may_not(
+        tenants in 1..30_u8,
+        finish in vec(0..30_u8, 0..40),
+        tenants_per_claim in 1..4_usize,
+    ) {
+        let mut table = Table::new(30, 0, tenants_per_claim);
+        (0..tenants).for_each(|tenant| table.arrive(tenant, 0, 20));
+        let mut busy = BTreeSet::new();
+        for tenant in std::iter::once(None).chain(finish.into_iter().map(Some)) {
+            if tenant.is_some_and(|tenant| busy.remove(&Uuid::from_u128(tenant.into()))) {
+                table.lane.finish();
+                table.lane.wake();
+            }
+            for claims in 0.. {
+                let Want::AtHead(asked) = table.lane.want(Instant::now()) else { break };
+                let (taken, seen) = table.limited(&asked, &busy);
+                busy.extend(taken.iter().map(Claimed::share_of));
+                let learnt = Learnt { seen, next: None, cost: Duration::ZERO };
+                table.lane.took_limited(&asked, &taken, learnt, Called::No);
+                table.lane.push_all(taken);
+                while table.lane.start_next().is_some() {}
+                prop_assert!(claims < 100, "it asks for ever");
+            }
+            prop_assert!(table.ready.keys().all(|tenant| busy.contains(tenant)), "{:?} of {} run", busy, tenants);
+        }
+    }
+
     #[test]
     fn a_lane_keeps_its_counts_and_never_rests_beside_work(
         events in vec(event(), 0..200),

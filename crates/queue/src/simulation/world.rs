@@ -48,8 +48,7 @@ const CLEAN: &str = "
 truncate task, task_dependency, task_attempt, task_history, task_dead_letter, task_key, task_tenant, task_action,
          task_worker, effect;
 update task_queue
-   set paused = false, running_max = null, rate_max = null, tenant_running_max = null, tenant_rate_max = null,
-       tokens = 0, refilled_at = '1970-01-01 00:00:00+00'";
+   set paused = false, running_max = null, rate_max = null, tenant_running_max = null, tenant_rate_max = null";
 
 const SET_CLOCK: &str =
     "update simulation.clock set at = to_timestamp(0) + $1::int8 * interval '1 millisecond'";

@@ -83,6 +83,9 @@ async fn a_notification_that_the_row_knows_nothing_of_stops_nothing() {
     let wanted = queue.enqueue_one(NewTask::new("a", &"wanted")).await;
     let unwanted = queue.enqueue_one(NewTask::new("a", &"unwanted")).await;
     queue.until("select count(*) from task where state = 'RUNNING'", 2).await;
+    let listening = "select count(*) from pg_stat_activity
+                      where datname = current_database() and query like 'listen %' and state = 'idle'";
+    queue.until(listening, 1).await;
     stranger.execute("select pg_notify('queue_cancel', $1::uuid::text)", &[&wanted]).await.unwrap();
     // Heard behind the other.
     assert_eq!(cancel(&queue, unwanted).await, Cancel::Requested);

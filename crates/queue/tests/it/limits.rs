@@ -118,7 +118,7 @@ async fn a_rate_lets_so_many_start_in_a_period_and_then_more() {
     queue
         .admin
         .batch_execute(
-            "update task_queue set refilled_at = refilled_at - interval '1 hour'; notify queue_limits",
+            "update task_tenant set refilled_at = refilled_at - interval '1 hour'; notify queue_limits",
         )
         .await
         .unwrap();
@@ -200,5 +200,142 @@ async fn one_task_of_a_tenant_is_not_behind_the_thousands_of_another() {
     .await;
     let (_, place) = *place.lock().unwrap();
     assert!(place.is_some_and(|place| place < 600), "it was number {place:?} of 3001");
+    running.stop().await;
+}
+
+/// Handlers of this kind wait for permits.
+fn held_by(gate: &Arc<Semaphore>) -> Kind {
+    let gate = gate.clone();
+    Kind::new("a", "default", move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await?.forget();
+            Ok::<(), Failure>(())
+        }
+    })
+}
+
+/// Claims more at once than there are tenants.
+fn wide() -> EngineSettings {
+    EngineSettings { queues: [("default".to_owned(), 200)].into(), batch: 200, ..settings() }
+}
+
+#[tokio::test]
+async fn tenants_behind_a_hundred_that_may_start_nothing_have_their_turn() {
+    let queue = Queue::create().await;
+    limit(&queue, Limits { tenant_running_max: Some(1), ..Limits::default() }).await;
+    let tasks: Vec<NewTask> =
+        (0..300).map(|number| of(1 + u128::try_from(number % 150).unwrap(), number)).collect();
+    queue.enqueue(&tasks).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let running = Running::start(queue.engine(wide()).kind(held_by(&gate)));
+    queue.until("select count(distinct tenant) from task where state = 'RUNNING'", 150).await;
+    gate.add_permits(300);
+    queue.until_done(300).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn tenants_take_turns_where_fewer_may_run_than_there_are() {
+    let queue = Queue::create().await;
+    limit(&queue, Limits { running_max: Some(2), ..Limits::default() }).await;
+    let tasks: Vec<NewTask> =
+        (0..90).map(|number| of(1 + u128::try_from(number % 3).unwrap(), number)).collect();
+    queue.enqueue(&tasks).await;
+    let gate = Arc::new(Semaphore::new(10));
+    let running = Running::start(queue.engine(wide()).kind(held_by(&gate)));
+    queue.until(DONE, 10).await;
+    let served = "select count(distinct tenant) from task_history";
+    assert_eq!(queue.number(served).await, 3);
+    gate.add_permits(80);
+    queue.until_done(90).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_queue_with_nothing_to_start_is_not_written_to() {
+    let queue = Queue::create().await;
+    let limits = Limits {
+        running_max: Some(3),
+        tenant_rate_max: Some(6_000),
+        rate_max: Some(60_000),
+        ..Limits::default()
+    };
+    limit(&queue, limits).await;
+    let running = Running::start(queue.engine(settings()).kind(quick()));
+    let tasks: Vec<NewTask> = (0..20).map(|number| of(1, number)).collect();
+    queue.enqueue(&tasks).await;
+    queue.until_done(20).await;
+    let versions = "select string_agg(version, ' ' order by version)
+                      from (select 'queue ' || xmin::text as version from task_queue where name = 'default'
+                            union all select 'bucket ' || xmin::text from task_tenant) as versions";
+    let before = queue.texts(versions).await;
+    let beats =
+        "select count(*) from task_worker where heartbeat_at > (select max(finished_at) from task_history)
+                                                                      + interval '1 second'";
+    queue.until(beats, 1).await;
+    assert_eq!(queue.texts(versions).await, before);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_row_of_a_queue_that_somebody_holds_does_not_stop_claims() {
+    let mut queue = Queue::create().await;
+    limit(&queue, Limits { running_max: Some(2), rate_max: Some(1_000), ..Limits::default() }).await;
+    let other = queue.connect_as(local::postgres::SUPERUSER).await;
+    other
+        .batch_execute("begin; select from task_queue where name = 'default' for no key update")
+        .await
+        .unwrap();
+    let running = Running::start(queue.engine(settings()).kind(quick()));
+    queue.enqueue(&[of(1, 1), of(2, 2)]).await;
+    queue.until_done(2).await;
+    other.batch_execute("rollback").await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn while_another_claims_from_a_queue_with_limits_other_queues_go_on() {
+    let mut queue = Queue::create().await;
+    limit(&queue, Limits { running_max: Some(2), ..Limits::default() }).await;
+    let other = queue.connect_as(local::postgres::SUPERUSER).await;
+    let lock = "begin; select pg_advisory_xact_lock(hashtext('queue::limit'), hashtext('default'))";
+    other.batch_execute(lock).await.unwrap();
+    queue.admin.batch_execute("insert into task_queue (name) values ('free')").await.unwrap();
+    let both = [("default".to_owned(), 2), ("free".to_owned(), 2)];
+    let free = Kind::new("free", "free", |_| async { Ok::<(), Failure>(()) });
+    let running = Running::start(
+        queue.engine(EngineSettings { queues: both.into(), ..settings() }).kind(quick()).kind(free.clone()),
+    );
+    queue::declare(&queue.admin, &[free]).await.unwrap();
+    queue.enqueue(&[of(1, 1), NewTask::new("free", &1).queue("free")]).await;
+    queue.until("select count(*) from task_history where queue = 'free'", 1).await;
+    assert_eq!(queue.number("select count(*) from task where state = 'READY'").await, 1);
+    other.batch_execute("rollback").await.unwrap();
+    queue.until_done(2).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_does_not_run_takes_no_place_whatever_its_mark_says() {
+    let queue = Queue::create().await;
+    limit(&queue, Limits { running_max: Some(1), ..Limits::default() }).await;
+    queue.enqueue_one(of(1, 1)).await;
+    queue.admin.batch_execute("update task set counted = true").await.unwrap();
+    let running = Running::start(queue.engine(settings()).kind(quick()));
+    queue.until_done(1).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn workers_hear_at_once_that_a_queue_has_limits() {
+    let queue = Queue::create().await;
+    let slow_beat = EngineSettings { heartbeat_ms: 60_000, lease_ms: 600_000, ..settings() };
+    let running = Running::start(queue.engine(slow_beat).kind(quick()));
+    queue.enqueue_one(of(1, 1)).await;
+    queue.until_done(1).await;
+    limit(&queue, Limits { running_max: Some(1), ..Limits::default() }).await;
+    queue.enqueue_one(of(1, 2)).await;
+    queue.until_done(2).await;
     running.stop().await;
 }

@@ -78,7 +78,11 @@ async fn limits_hold_and_what_others_lost_is_taken_back() {
     queue.until("select count(*) from task_dead_letter where reason = 'CRASHED'", 1).await;
     queue.enqueue_one(NewTask::new("a", &"never").tenant(uuid::Uuid::from_u128(7))).await;
     queue.until("select count(*) from task where state = 'RUNNING'", 1).await;
-    assert_eq!(queue.number("select count(*) from task_tenant where tokens < 1000").await, 2);
+    assert_eq!(
+        queue.number("select count(*) from task_tenant where tokens < 1000").await,
+        3,
+        "two tenants' and the queue's"
+    );
     running.stop().await;
     wait_until("the task that was cut", async || {
         let cut = queue.texts("select outcome from task_attempt where outcome = 'INTERRUPTED'").await;

@@ -274,3 +274,28 @@ async fn an_engine_does_not_tick_by_times_that_another_has_replaced() {
     assert_eq!(queue.number(foreseen).await, 0, "nor does it foretell them");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_schedule_that_no_engine_has_any_more_is_shown_without_a_next_tick() {
+    let queue = Queue::create().await;
+    let kind = Kind::new("a", "maintenance", |_| async { Ok(()) });
+    let long_ago = "insert into task_schedule (name, cron, time_zone, kind, queue, next_tick, seen_at)
+                    select name, '0 0 1 1 *', 'UTC', 'a', 'maintenance', now() + interval '1 day', now() - interval '1 hour'
+                      from unnest(array['nightly', 'removed']) as name";
+    queue.admin.batch_execute(long_ago).await.unwrap();
+    let quick = EngineSettings { schedule_interval_ms: 20, ..settings() };
+    let running = Running::start(queue.engine(quick).kind(kind).schedule(schedule(YEARLY, "UTC", "a")));
+    let fresh = "select count(*) from task_schedule where seen_at > now() - interval '10 seconds'";
+    queue.until(fresh, 1).await;
+    let foreseen = async || {
+        let schedules = queue::schedules(&queue.admin).await.unwrap();
+        schedules.into_iter().map(|entry| (entry.name, entry.next_tick.is_some())).collect::<Vec<_>>()
+    };
+    let expected = [("nightly".to_owned(), true), ("removed".to_owned(), false)];
+    assert_eq!(foreseen().await, expected);
+    // Whoever watches says so again, without being registered anew.
+    queue.admin.execute("update task_schedule set seen_at = now() - interval '1 hour'", &[]).await.unwrap();
+    queue.until(fresh, 1).await;
+    assert_eq!(foreseen().await, expected);
+    running.stop().await;
+}

@@ -361,6 +361,7 @@ async fn partitions_made_beside_a_reader_keep_no_writer_waiting_and_are_made_whe
     let mut reader = queue.connect_as("youtility_worker").await;
     let writer = queue.connect_as("youtility_worker").await;
     let maker = queue.connect_as(local::postgres::SUPERUSER).await;
+    maker.batch_execute("set statement_timeout = '10s'").await.unwrap();
     let reading = reader.transaction().await.unwrap();
     reading.execute("select count(*) from task_history", &[]).await.unwrap();
     let write = async {
@@ -372,8 +373,8 @@ async fn partitions_made_beside_a_reader_keep_no_writer_waiting_and_are_made_whe
     };
     let (made, written) = tokio::join!(queue::ensure_partitions(&maker, 7), write);
     assert_eq!(written.unwrap(), 1);
-    let Err(queue::Error::Postgres(error)) = made else { panic!("{made:?}") };
-    assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE));
+    let Err(Error::Postgres(error)) = made else { panic!("{made:?}") };
+    assert_eq!(error.code(), Some(&SqlState::LOCK_NOT_AVAILABLE));
     reading.rollback().await.unwrap();
     assert_eq!(queue::ensure_partitions(&maker, 7).await.unwrap(), 8);
     let complete = "select count(*) from pg_index join pg_inherits on inhrelid = indrelid

@@ -163,7 +163,8 @@ async fn a_delayed_task_waits_for_its_time_and_for_the_others() {
     let running = Running::start(queue.engine(settings()).kind(noting(&seen)));
     queue.until("select count(*) from task where state = 'DELAYED'", 1).await;
     assert_eq!(seen.all(), ["first"]);
-    queue.admin.execute("update task set run_at = now()", &[]).await.unwrap();
+    let hurry = "update task set run_at = now(); notify queue_ready, 'default'";
+    queue.admin.batch_execute(hurry).await.unwrap();
     queue.until_done(2).await;
     running.stop().await;
 }
@@ -273,24 +274,24 @@ async fn cancelling_what_waits_and_ending_what_it_waits_for_do_not_lock_each_oth
     let workflow = tasks(&["first", "second"]).after("second", &["first"]);
     let ids = queue::enqueue_workflow(&queue.admin, &workflow).await.unwrap();
     let (first, second) = (ids["first"], ids["second"]);
-    let mut canceller = queue.connect_as("youtility_worker").await;
-    let ender = queue.connect_as("youtility_worker").await;
-    let cancelling = canceller.transaction().await.unwrap();
+    let mut by_hand = queue.connect_as("youtility_worker").await;
+    let worker = queue.connect_as("youtility_worker").await;
+    let transaction = by_hand.transaction().await.unwrap();
     // As cancelling begins.
-    cancelling.execute("select from task where id = $1 for update", &[&second]).await.unwrap();
+    transaction.execute("select from task where id = $1 for update", &[&second]).await.unwrap();
     let ending = async {
         let end = "select task_follow(array[$1::uuid], true)::text";
-        ender.execute(end, &[&first]).await.map(drop)
+        worker.execute(end, &[&first]).await.map(drop)
     };
-    let cancel = async {
+    let removal = async {
         queue.until_blocked().await;
-        let outcome = queue::cancel(&cancelling, second, "person:ada").await;
-        cancelling.commit().await.unwrap();
+        let outcome = queue::cancel(&transaction, second, "person:ada").await;
+        transaction.commit().await.unwrap();
         outcome
     };
-    let (ended, cancelled) = tokio::join!(ending, cancel);
-    ended.unwrap();
-    assert_eq!(cancelled.unwrap(), queue::Cancel::Removed);
+    let (told, removed) = tokio::join!(ending, removal);
+    told.unwrap();
+    assert_eq!(removed.unwrap(), queue::Cancel::Removed);
     assert_eq!(queue.number("select count(*) from task_dependency").await, 0);
     assert_eq!(queue.number("select count(*) from task").await, 1, "the first");
 }

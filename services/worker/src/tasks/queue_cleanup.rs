@@ -14,13 +14,15 @@ pub(super) struct CleanedUp {
     keys: u64,
     tenants: u64,
     actions: u64,
+    /// Ends that waiting tasks had not heard of.
+    untold: u64,
     /// Mails with a secret whose task was cancelled or given up.
     secrets: i64,
     /// Addresses and turns of domains.
     mail_rows: i64,
 }
 
-/// Removes keys whose time is over, tenants whose rate is unused, old notes of what was done by hand, secrets of
+/// Tells waiting tasks of ends they have not heard of; removes keys whose time is over, tenants whose rate is unused, old notes of what was done by hand, secrets of
 /// mails that no task sends any more, and what the outbox remembers of addresses and domains.
 pub(super) async fn run(tools: Tools, _job: Job) -> Result<CleanedUp, Failure> {
     let client = tools.store.pool().get().await?;
@@ -29,6 +31,7 @@ pub(super) async fn run(tools: Tools, _job: Job) -> Result<CleanedUp, Failure> {
         keys: 0,
         tenants: queue::forget_tenants(&**client).await?,
         actions: 0,
+        untold: queue::release_forgotten(&**client, ROWS_AT_ONCE).await?,
         secrets: app::outbox::end_secrets(&tools.store).await?,
         mail_rows: app::upkeep::clean_up_mail(&tools.store, tools.bounce_days).await?,
     };
@@ -42,7 +45,7 @@ pub(super) async fn run(tools: Tools, _job: Job) -> Result<CleanedUp, Failure> {
             break;
         }
     }
-    let CleanedUp { keys, tenants, actions, secrets, mail_rows } = done;
-    tracing::info!(target: "upkeep", keys, tenants, actions, secrets, mail_rows, "the queue was cleaned up");
+    let CleanedUp { keys, tenants, actions, untold, secrets, mail_rows } = done;
+    tracing::info!(target: "upkeep", keys, tenants, actions, untold, secrets, mail_rows, "the queue was cleaned up");
     Ok(done)
 }
