@@ -15,9 +15,10 @@ const peer = (name) => join(HERE, 'peers', name);
 export const OURS = {
   name: 'bench',
   queues: { default: 100 },
-  batch: 1000,
-  buffer: 2000,
-  settle_batch: 2000,
+  batch: 4000,
+  buffer: 4000,
+  buffer_ms: 200,
+  settle_batch: 4000,
 };
 
 const OURS_LEFT = 'select not exists (select from task) as empty';
@@ -29,7 +30,7 @@ export const SYSTEMS = [
     key: 'ours', title: 'queue (ours)', keeps: 'history and attempts', argv: [RUNNER, 'ours'],
     environment: { OURS_SETTINGS: JSON.stringify({ ...OURS, ...JSON.parse(process.env.OURS_SETTINGS ?? '{}') }) },
     left: OURS_LEFT, count: 100_000, quick: 20_000, heavy: true, batch: 10_000,
-    settings: `at once ${OURS.queues.default}, batch ${OURS.batch}, buffer ${OURS.buffer}, settle batch ${OURS.settle_batch}; \`enqueue\` of 10,000 in one statement`,
+    settings: `at once ${OURS.queues.default}, batch ${OURS.batch}, buffer ${OURS.buffer} (at most ${OURS.buffer_ms} ms ahead), settle batch ${OURS.settle_batch}; \`enqueue\` of 10,000 in one statement`,
   },
   {
     key: 'ours_no_history', title: 'queue (ours), history off', keeps: 'nothing', argv: [RUNNER, 'ours'],

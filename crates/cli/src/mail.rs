@@ -1,6 +1,6 @@
 //! `youtility mail`: addresses that are not mailed.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use app::outbox::{self, BouncedAddress};
 use domain::{Actor, ClientId, CorrelationId};
 use store::Store;
@@ -56,7 +56,13 @@ async fn lift(options: &LiftOptions) -> Result<()> {
 
 /// The database, and this command acting for the client.
 async fn open(book: &AddressBook) -> Result<(Store, Actor)> {
-    let store = Store::new(&tasks::settings(&book.place, ROLE)?, "mail")?;
+    let settings = tasks::settings(&book.place, ROLE)?;
+    // The owner of the schema sees every client, and would lift an address for all of them.
+    ensure!(
+        settings.user == ROLE,
+        "sign in as {ROLE}: set `user` in [database] of the settings, and its password"
+    );
+    let store = Store::new(&settings, "mail")?;
     let client = find(&store, &book.client).await?;
     Ok((store, Actor::process(client, CorrelationId::generate())))
 }

@@ -37,8 +37,8 @@ with given as (
         on conflict (name) do update
        set queue = excluded.queue, attempts_max = excluded.attempts_max, timeout_ms = excluded.timeout_ms,
            backoff_base_ms = excluded.backoff_base_ms, backoff_max_ms = excluded.backoff_max_ms,
-           uniqueness = excluded.uniqueness, description = excluded.description, result_ms = excluded.result_ms,
-           registered_at = now()
+           uniqueness = excluded.uniqueness, result_ms = excluded.result_ms,
+           description = coalesce(excluded.description, task_kind.description), registered_at = now()
 )
 select 'QUEUE' as what, queue as name from unknown";
 
