@@ -89,7 +89,6 @@ export class Turn {
   async drain(count, processes, limit = 180_000) {
     if (this.client) await this.client.query('checkpoint');
     const workers = await this.workers(processes, processes === 1 ? count : 0);
-    const told = now();
     workers.forEach((worker) => worker.go());
     const first = await Promise.race(workers.map((worker) => worker.wait('first')));
     const before = this.processorTime(workers);
@@ -101,15 +100,12 @@ export class Turn {
     const end = now();
     const after = this.processorTime(workers);
     const begun = Math.min(...workers.map((worker) => worker.lines.first?.at ?? Infinity));
-    const last = Math.max(...workers.map((worker) => worker.lines.mark?.at ?? worker.last));
     await Promise.all(workers.map((worker) => worker.stop()));
     const total = in_time ? count : handled();
     return {
       processes, count: total, complete: in_time,
       seconds: (end - begun) / 1000,
       per_second: total / ((end - begun) / 1000),
-      // For the long run: asking a table full of dead rows whether it is empty takes long itself.
-      started_per_second: total / ((last - told) / 1000),
       worker_us: ((after.workers - before.workers) * 1000) / total,
       server_us: ((after.server - before.server) * 1000) / total,
     };
@@ -137,6 +133,25 @@ export class Turn {
     return { per_second: produced.count / produced.seconds, latencies: latencies.slice(WARM_UP) };
   }
 
+  /** A part of the long run: what the worker, frozen meanwhile, finds enqueued; from its waking until the last task's start. */
+  async tenth(worker, count, deadline) {
+    process.kill(worker.pid, 'SIGSTOP');
+    const already = worker.counted;
+    const bulk = await this.bulk(count);
+    await this.client.query('checkpoint');
+    const before = this.processorTime([worker]);
+    const told = now();
+    process.kill(worker.pid, 'SIGCONT');
+    while (worker.counted < already + count && now() < deadline) await pause(2);
+    const done = worker.counted - already;
+    const after = this.processorTime([worker]);
+    const seconds = ((done === count ? worker.last : now()) - told) / 1000;
+    return {
+      count: done, complete: done === count, enqueued_per_second: bulk.per_second, seconds, per_second: done / seconds,
+      server_us: ((after.server - before.server) * 1000) / done,
+    };
+  }
+
   async settled(worker, count, limit = 60_000) {
     const deadline = now() + limit;
     while (worker.counted < count && now() < deadline) await pause(10);
@@ -156,6 +171,7 @@ export class Turn {
     probe.go();
     await probe.wait('done');
     const mark = await worker.wait('mark', 180_000);
+    if (worker.errors) process.stderr.write(`${this.system.key}, two tenants: ${worker.errors}\n`);
     const { latencies } = await worker.stop();
     return { count: many.count, waited_ms: latencies[0], drain_ms: mark.at - first.at };
   }
@@ -179,19 +195,22 @@ export async function sample(turn, round) {
   return figures;
 }
 
-/** Ten times a tenth of `total`, enqueued and worked off, while a transaction keeps its snapshot. */
+/** Ten times a tenth of `total`, enqueued while the worker is frozen and worked off, while a transaction keeps its snapshot. */
 export async function longRun(turn, total, limit) {
   const holder = await turn.cluster.client(turn.database);
   await holder.query('begin isolation level repeatable read');
   await holder.query('select count(*) from pg_class');
   const deadline = now() + limit;
+  const [worker] = await turn.workers(1);
+  worker.go();
+  await pause(1_000);
   const steps = [];
   while (steps.length < 10 && now() < deadline) {
-    const bulk = await turn.bulk(total / 10);
-    const drain = await turn.drain(total / 10, 1, Math.max(1_000, deadline - now()));
-    steps.push({ enqueued_per_second: bulk.per_second, ...drain });
-    if (!drain.complete) break;
+    const step = await turn.tenth(worker, total / 10, deadline);
+    steps.push(step);
+    if (!step.complete) break;
   }
+  await worker.stop();
   const { rows: tables } = await turn.client.query(`
     select relnamespace::regnamespace::text || '.' || relname as name, pg_table_size(oid)::float8 as table_bytes,
            pg_indexes_size(oid)::float8 as index_bytes

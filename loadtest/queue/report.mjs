@@ -79,7 +79,7 @@ function tenants(measured) {
 function longRuns(measured) {
   const heads = ['', 'tasks', 'drain /s: first tenth', 'last tenth', 'last / first', 'tables + indexes, MiB', 'bytes per task'];
   return table(heads, measured.filter(({ long }) => long?.steps.length).map(({ title, long }) => {
-    const [first, last] = [long.steps[0], long.steps.at(-1)].map((step) => step.started_per_second);
+    const [first, last] = [long.steps[0], long.steps.at(-1)].map((step) => step.per_second);
     const stopped = long.done < long.total ? ` of ${grouped(long.total)}, then out of time` : '';
     return [title, `${grouped(long.done)}${stopped}`, rate(first), rate(last), grouped(last / first, 2), mib(long.bytes),
       grouped(long.bytes / long.done)];
@@ -98,7 +98,7 @@ function targets(measured, bare) {
   const bulk = bulks(ours.samples);
   const [p50, p99] = [0.5, 0.99].map((share) => over(ours.samples, ({ idle_ms }) => quantile(idle_ms, share)));
   const steps = ours.long?.steps ?? [];
-  const last = steps.length ? steps.at(-1).started_per_second / steps[0].started_per_second : undefined;
+  const last = steps.length ? steps.at(-1).per_second / steps[0].per_second : undefined;
   const rows = [];
   const check = (what, value, wanted, reached) =>
     Number.isFinite(value) && rows.push([what, value.toFixed(2), wanted, reached ? 'yes' : '**no**']);

@@ -22,11 +22,18 @@ use crate::limit::Seen;
 const HEAD_COST_FACTOR: u32 = 20;
 
 /// And after this at the latest, so that nobody waits longer for a turn.
-const HEAD_PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(crate) const HEAD_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A look at the head that takes this long and brings nothing reads much that this process may not have: tasks of kinds it
 /// does not know, or rows long done. The second of them in a row is followed by a pause.
 const DEAR: Duration = Duration::from_millis(100);
+
+/// A head that takes this much longer than what it brings is worth lies behind many rows long done. Until it is due again,
+/// claims go on from the places known last, also after a rest.
+const HEAD_DEAR: Duration = Duration::from_millis(10);
+
+/// What a claim may take for each of its tasks, at most.
+const PER_TASK: Duration = Duration::from_micros(20);
 
 /// A queue with limits whose claim failed is asked again after this.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
@@ -46,11 +53,15 @@ pub(crate) struct Lane {
     more: bool,
     /// Tenants known to have more, with the place up to which all was claimed.
     slots: VecDeque<Slot>,
+    /// While the head is dear: tenants from whom all was claimed that lies behind their places.
+    spent: VecDeque<Slot>,
     /// The tenant whose turn it is when there are more tenants than a claim takes.
     first: Uuid,
     head_due: Instant,
     /// What the last claim that went on took.
     onward_cost: Duration,
+    /// Dear when the last look at it took longer than what it brought is worth, and left no tenant out.
+    head: Head,
     /// The last look at the head was dear and brought nothing.
     dear: bool,
     /// Until when the head is left alone, whoever calls.
@@ -59,6 +70,13 @@ pub(crate) struct Lane {
     open_at: Option<Instant>,
     /// Nothing was taken from any tenant from the first on to that whose turn it is.
     barren: bool,
+}
+
+/// What a look at the head costs beside what it brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Cheap,
+    Dear,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +106,11 @@ impl Lane {
             waiting: VecDeque::new(),
             more: true,
             slots: VecDeque::new(),
+            spent: VecDeque::new(),
             first: Uuid::nil(),
             head_due: Instant::now(),
             onward_cost: Duration::ZERO,
+            head: Head::Cheap,
             dear: false,
             left_until: None,
             open_at: None,
@@ -163,15 +183,34 @@ impl Lane {
             Some(latest) if whole => Uuid::from_u128(latest.as_u128().wrapping_add(1)),
             _ => Uuid::nil(),
         };
-        let full = last.into_iter().filter(|(_, (count, _))| *count >= share);
-        self.slots = full.map(|(tenant, (_, behind))| Slot { tenant, behind }).collect();
         let more = cost.saturating_sub(self.onward_cost);
+        let worth = PER_TASK * u32::try_from(claimed.len()).unwrap_or(u32::MAX);
         self.head_due = Instant::now() + (more * HEAD_COST_FACTOR).clamp(self.head_interval, HEAD_PAUSE_MAX);
         // Past the last of the tenants the round begins anew, which this claim did not see.
         let seen_all = asked.first.is_nil() && !whole;
+        self.head = if seen_all && more >= HEAD_DEAR + worth { Head::Dear } else { Head::Cheap };
+        self.remember(last, share);
         if self.slots.is_empty() && seen_all && called == Called::No {
             self.more = false;
         }
+    }
+
+    /// Keeps the places of tenants that have more; of the others too, while the head is dear.
+    fn remember(&mut self, last: HashMap<Uuid, (usize, Place)>, share: usize) {
+        let known = self.slots.drain(..).chain(self.spent.drain(..));
+        let (kept, most) = (self.head == Head::Dear, self.tenants_per_claim);
+        let known: Vec<Slot> =
+            known.filter(|slot| kept && !last.contains_key(&slot.tenant)).take(most).collect();
+        for (tenant, (count, behind)) in last {
+            let slot = Slot { tenant, behind };
+            if count >= share {
+                self.slots.push_back(slot);
+            } else if self.head == Head::Dear {
+                self.spent.push_back(slot);
+            }
+        }
+        self.spent.extend(known);
+        self.spent.truncate(most.saturating_sub(self.slots.len()));
     }
 
     /// Leaves the head alone for a while when it was dear in vain, twice in a row: the second look was for this queue only.
@@ -192,7 +231,7 @@ impl Lane {
         called: Called,
     ) {
         self.weigh(claimed, learnt.cost);
-        self.slots.clear();
+        self.forget();
         let open_at = learnt.next.map(|next| Instant::now() + next);
         self.open_at = [self.open_at, open_at].into_iter().flatten().min();
         self.first = match learnt.seen {
@@ -218,41 +257,67 @@ impl Lane {
         self.open_at = Some(Instant::now() + FAILED_PAUSE);
     }
 
-    /// Learns from a claim behind known places. When they are used up, the head is asked once more.
-    pub(crate) fn took_onward(&mut self, asked: &[Onward], claimed: &[Claimed], cost: Duration) {
+    /// Learns from a claim behind known places. When they are used up, the head is asked once more: at once, or when it is
+    /// due if it is dear.
+    pub(crate) fn took_onward(
+        &mut self,
+        asked: &[Onward],
+        claimed: &[Claimed],
+        cost: Duration,
+        called: Called,
+    ) {
         self.onward_cost = cost;
         let last = last_places(claimed);
         for one in asked {
             let Some(mut slot) = self.slots.pop_front() else { continue };
-            if let Some((count, behind)) = last.get(&one.tenant)
-                && *count >= one.free
-            {
-                slot.behind = *behind;
+            let (count, behind) = last.get(&one.tenant).copied().unwrap_or((0, slot.behind));
+            slot.behind = behind;
+            if count >= one.free {
                 self.slots.push_back(slot);
+            } else if self.head == Head::Dear {
+                self.spent.push_back(slot);
             }
         }
-        if self.slots.is_empty() {
-            self.head_due = Instant::now();
+        if !self.slots.is_empty() {
+            return;
+        }
+        match called {
+            _ if self.head == Head::Cheap => self.head_due = Instant::now(),
+            Called::Yes => self.slots.append(&mut self.spent),
+            Called::No => {
+                self.more = false;
+                self.open_at = [self.open_at, Some(self.head_due)].into_iter().flatten().min();
+            }
         }
     }
 
     /// Claims for a tenant too that was not known to have tasks.
     pub(crate) fn found(&mut self, tenant: Uuid) {
         let known = self.slots.iter().any(|slot| slot.tenant == tenant);
-        if !known && !self.slots.is_empty() && self.slots.len() < self.tenants_per_claim {
-            self.slots.push_front(Slot { tenant, behind: before_all() });
+        if known || self.slots.is_empty() || self.slots.len() >= self.tenants_per_claim {
+            return;
         }
+        let spent = self.spent.iter().position(|slot| slot.tenant == tenant);
+        let place = spent.and_then(|index| self.spent.remove(index));
+        self.slots.push_front(place.unwrap_or(Slot { tenant, behind: before_all() }));
     }
 
     /// Expects work in the table.
     pub(crate) fn wake(&mut self) {
         self.more = true;
+        self.slots.append(&mut self.spent);
     }
 
     /// Stops asking until woken.
     pub(crate) fn rest(&mut self) {
         self.more = false;
+        self.forget();
+    }
+
+    /// Forgets all places: the next claim begins at the head.
+    fn forget(&mut self) {
         self.slots.clear();
+        self.spent.clear();
     }
 
     /// Takes claimed tasks into the buffer, tenants by turns, each tenant's in order.

@@ -79,7 +79,7 @@ impl Part {
     pub(crate) fn teach(&self, lane: &mut Lane, called: Called) {
         match &self.asked {
             For::Head(asked, cost) => lane.took_at_head(asked, &self.claimed, *cost, called),
-            For::Onward(asked, cost) => lane.took_onward(asked, &self.claimed, *cost),
+            For::Onward(asked, cost) => lane.took_onward(asked, &self.claimed, *cost, called),
             For::Limited(asked, learnt) => lane.took_limited(asked, &self.claimed, *learnt, called),
             For::Failed => lane.failed(),
         }

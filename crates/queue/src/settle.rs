@@ -1,5 +1,6 @@
 //! Writing how attempts ended, many in one statement.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,15 @@ select (select count(*) from gone) + (select count(*) from kept) as settled,
             or task_queue.name in (select queue from kept where task_queue.limited or state = 'READY')
         having count(*) > 0) as freed";
 
+// Which rows another transaction holds: they are there, and are not to be had.
+const LOCKED: &str = "-- queue::settle::locked
+with free as (
+    select id from task where id = any ($1::uuid[]) and worker_id = $2 order by id for update skip locked
+)
+select id
+  from task
+ where id = any ($1) and worker_id = $2 and not exists (select from free where free.id = task.id)";
+
 /// Writes verdicts as they come until the senders are gone, as many at a time as have gathered. What cannot be written
 /// because another transaction holds the row waits for the next batch, and holds nothing else back.
 pub(crate) async fn run(worker: Arc<Worker>, mut verdicts: Receiver<Verdict>) {
@@ -137,7 +147,8 @@ pub(crate) async fn run(worker: Arc<Worker>, mut verdicts: Receiver<Verdict>) {
 const LOCKED_PAUSE: Duration = Duration::from_millis(200);
 
 /// Writes a batch; while PostgreSQL is away it waits, and the bounded channel holds the rest back. A batch that is refused
-/// is halved, until the verdicts that PostgreSQL does not take are found; those whose rows are locked go into `later`.
+/// is halved, until the verdicts that PostgreSQL does not take are found; those whose rows are locked go into `later`, found
+/// by one look.
 async fn write(worker: &Worker, batch: Vec<Verdict>, later: &mut Vec<Verdict>) {
     let mut batches = vec![batch];
     let mut pacing = Pacing::new(&worker.settings);
@@ -149,7 +160,9 @@ async fn write(worker: &Worker, batch: Vec<Verdict>, later: &mut Vec<Verdict>) {
             pacing.reset();
             continue;
         };
-        if !error.is_refusal() && !error.is_locked() {
+        if error.is_locked() && set_aside(worker, &mut batch, later).await {
+            batches.push(batch);
+        } else if !error.is_refusal() && !error.is_locked() {
             tracing::warn!(
                 error.chain = chain(&error),
                 tasks = batch.len(),
@@ -170,6 +183,15 @@ async fn write(worker: &Worker, batch: Vec<Verdict>, later: &mut Vec<Verdict>) {
             );
         }
     }
+}
+
+/// Moves the verdicts whose rows are locked into `later`; says whether there were any.
+async fn set_aside(worker: &Worker, batch: &mut Vec<Verdict>, later: &mut Vec<Verdict>) -> bool {
+    let ids: Vec<Uuid> = batch.iter().map(|verdict| verdict.id).collect();
+    let Ok(rows) = worker.query(LOCKED, &[&ids, &worker.id]).await else { return false };
+    let locked: HashSet<Uuid> = rows.iter().filter_map(|row| row.try_get(0).ok()).collect();
+    later.extend(batch.extract_if(.., |verdict| locked.contains(&verdict.id)));
+    !locked.is_empty()
 }
 
 /// Writes verdicts that are all successes, or all something else.

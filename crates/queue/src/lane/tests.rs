@@ -78,7 +78,7 @@ fn a_lane_goes_on_behind_what_it_claimed_until_that_is_used_up() {
     let behind = first.iter().map(Claimed::place).max().unwrap();
     let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
     assert_eq!((onward[0].behind, onward[0].free), (behind, 8));
-    lane.took_onward(&onward, &of(0, 3), Duration::ZERO);
+    lane.took_onward(&onward, &of(0, 3), Duration::ZERO, Called::No);
     assert_eq!(head(&mut lane).free, 8, "the head is asked once more");
 }
 
@@ -102,6 +102,45 @@ fn a_head_that_costs_much_is_asked_rarely() {
     let soon = Instant::now() + Duration::from_millis(1_900);
     assert!(matches!(lane.want(soon), Want::Onward(_)));
     assert!(matches!(lane.want(soon + Duration::from_millis(200)), Want::AtHead(_)));
+}
+
+#[test]
+fn behind_a_dear_head_a_woken_lane_goes_on_from_the_places_it_knows_until_the_head_is_due() {
+    let mut lane = lane(4, 4);
+    let asked = head(&mut lane);
+    let claimed = of(1, 2);
+    lane.took_at_head(&asked, &claimed, Duration::from_millis(100), Called::No);
+    assert_eq!(lane.want(Instant::now()), Want::Nothing, "it rests");
+    lane.wake();
+    let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("it forgot the place") };
+    assert_eq!(Some(onward[0].behind), claimed.iter().map(Claimed::place).max());
+    lane.took_onward(&onward, &of(1, 1), Duration::ZERO, Called::No);
+    assert_eq!(lane.want(Instant::now()), Want::Nothing);
+    assert!(lane.due().is_some(), "the head is asked without anybody calling");
+    lane.pass(Duration::from_secs(2));
+    head(&mut lane);
+}
+
+#[test]
+fn behind_a_dear_head_whoever_calls_during_a_claim_is_looked_for_behind_the_same_places() {
+    let mut lane = lane(4, 4);
+    let asked = head(&mut lane);
+    lane.took_at_head(&asked, &of(1, 8), Duration::from_millis(100), Called::No);
+    let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
+    lane.took_onward(&onward, &[], Duration::ZERO, Called::Yes);
+    assert!(matches!(lane.want(Instant::now()), Want::Onward(_)));
+}
+
+#[test]
+fn a_dear_head_that_left_tenants_out_is_asked_for_them_at_once() {
+    let mut lane = lane(2, 0);
+    let asked = head(&mut lane);
+    let mut tasks = of(5, 1);
+    tasks.extend(of(7, 1));
+    lane.took_at_head(&asked, &tasks, Duration::from_millis(100), Called::No);
+    let Want::Onward(onward) = lane.want(Instant::now()) else { panic!("nothing to go on behind") };
+    lane.took_onward(&onward, &[], Duration::ZERO, Called::No);
+    assert_eq!(head(&mut lane).first, Uuid::from_u128(8));
 }
 
 #[test]
