@@ -32,3 +32,18 @@ pub const SESSION_COOKIE: &str = "__Host-session";
 
 /// The cookie that ties the CSRF token of somebody who is not signed in.
 pub const VISITOR_COOKIE: &str = "__Host-visitor";
+
+/// The cookie of a sign-in that owes a second factor.
+pub const STEP_COOKIE: &str = "__Host-step";
+
+/// The cookie of a browser somebody signed in with before.
+pub const DEVICE_COOKIE: &str = "__Host-device";
+
+/// The value of [`STEP_COOKIE`], from the gateway to auth and web, and from web to auth.
+pub const STEP: &str = "x-youtility-step";
+
+/// The value of [`DEVICE_COOKIE`], from the gateway to auth and web, and from web to auth.
+pub const DEVICE: &str = "x-youtility-device";
+
+/// The secret with which a broker asks about accounts; it opens nothing else.
+pub const BROKER_KEY: &str = "x-youtility-broker-key";

@@ -40,3 +40,8 @@ pub fn id() -> Object {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
         .build()
 }
+
+/// Several ids.
+pub fn id_list() -> Schema {
+    ArrayBuilder::new().items(id()).build().into()
+}

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::ticket::MoveRefused;
 use domain::{Capability, Fault, FaultKind, FieldError, TaskId, TicketId};
 
-use crate::password;
+use crate::{AccountError, password};
 
 /// An error of a use case. Its `Display` is for operators; a client reads [`Fault::public`].
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,9 @@ pub enum Error {
     /// A password could not be hashed.
     #[error("a password could not be hashed")]
     Password(#[from] password::Error),
+    /// Something about an account, a handset, a key or a file is refused.
+    #[error("an account's request is refused")]
+    Account(#[from] AccountError),
 }
 
 impl Fault for Error {
@@ -84,6 +87,7 @@ impl Fault for Error {
             | Self::InvalidTaskFilter(_) => FaultKind::Invalid,
             Self::SignInLimited { .. } => FaultKind::Limited,
             Self::Password(_) => FaultKind::Internal,
+            Self::Account(error) => error.kind(),
         }
     }
 
@@ -106,6 +110,7 @@ impl Fault for Error {
             Self::ScheduleNotFound(_) => "schedule-not-found",
             Self::SignInLimited { .. } => "sign-in-limited",
             Self::Password(_) => "password-hashing-failed",
+            Self::Account(error) => error.code(),
         }
     }
 
@@ -130,11 +135,14 @@ impl Fault for Error {
             Self::ScheduleNotFound(_) => "There is no such schedule.".into(),
             Self::SignInLimited { .. } => "Too many attempts. Wait, then try again.".into(),
             Self::Password(_) => domain::fault::OURS.into(),
+            Self::Account(error) => error.public(),
         }
     }
 
     fn fields(&self) -> &[FieldError] {
         if let Self::Store(error) = self {
+            error.fields()
+        } else if let Self::Account(error) = self {
             error.fields()
         } else if let Self::InvalidTicket(fields)
         | Self::InvalidFilter(fields)
@@ -149,6 +157,8 @@ impl Fault for Error {
 
     fn retry_after_seconds(&self) -> Option<u64> {
         if let Self::Store(error) = self {
+            error.retry_after_seconds()
+        } else if let Self::Account(error) = self {
             error.retry_after_seconds()
         } else if let Self::SignInLimited { retry_after_seconds } = self {
             Some(*retry_after_seconds)

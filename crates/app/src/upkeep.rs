@@ -16,6 +16,8 @@ const ROWS_AT_ONCE: i32 = 10_000;
 pub struct Retention {
     /// The audit trail.
     pub audit_days: u16,
+    /// Security events.
+    pub security_days: u16,
     /// Readings of devices.
     pub telemetry_days: u16,
     /// Finished tasks and their attempts.
@@ -53,6 +55,9 @@ pub async fn keep_partitions(
     let mut first_error = None;
     for (table, days_kept) in [
         ("audit_event", retention.audit_days),
+        ("security_event", retention.security_days),
+        // A line's seal is kept as long as the line, and longer where the other trail is.
+        ("audit_seal", retention.audit_days.max(retention.security_days)),
         ("telemetry_reading", retention.telemetry_days),
         ("task_attempt", retention.task_days),
         ("task_history", retention.task_days),
@@ -134,6 +139,26 @@ pub async fn clean_up_sign_in_attempts(store: &Store, days: u16) -> Result<i64, 
         deleted += gone;
         if gone < i64::from(ROWS_AT_ONCE) {
             return Ok(deleted);
+        }
+    }
+}
+
+/// Removes unfinished sign-ins, passkeys' ceremonies and known browsers that ran out, and mailed links that ran out some
+/// days ago; answers how many transactions that took.
+///
+/// # Errors
+/// Those of the store.
+pub async fn clean_up_accounts(store: &Store, days: u16) -> Result<u32, Error> {
+    let days = i32::from(days);
+    let mut rounds = 0;
+    loop {
+        let most = store.run_system("clean_up_accounts", |tx| async move {
+            tx.clean_up_accounts(days, ROWS_AT_ONCE).await
+        });
+        let most: i64 = most.await?;
+        rounds += 1;
+        if most < i64::from(ROWS_AT_ONCE) {
+            return Ok(rounds);
         }
     }
 }

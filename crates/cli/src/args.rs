@@ -1,16 +1,22 @@
 //! The command line.
 
+pub(crate) mod broker;
+pub(crate) mod audit;
 pub(crate) mod mail;
 pub(crate) mod tasks;
 pub(crate) mod upkeep;
+pub(crate) mod users;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::broker::{BrokerCommand, PasswordOptions};
+use self::audit::AuditCommand;
 use self::mail::MailCommand;
 use self::tasks::TasksCommand;
 use self::upkeep::{CleanUpSessionsOptions, ResetRateLimitOptions, Select2Command};
+use self::users::{ClientCommand, UserCommand};
 
 /// Names the home where no argument does.
 pub(crate) const HOME_VARIABLE: &str = "YOUTILITY_HOME";
@@ -43,6 +49,15 @@ pub(crate) enum Command {
     /// Addresses that are not mailed.
     #[command(subcommand)]
     Mail(MailCommand),
+    /// The audit trail: reading it, and whether anybody changed it.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// People of a client: looking, granting, revoking, letting in, locking out.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// What clients have bought.
+    #[command(subcommand)]
+    Client(ClientCommand),
     /// Removes sessions that have ended.
     CleanupSessions(CleanUpSessionsOptions),
     /// Forgets counted attempts to sign in, so that who is blocked may try again.
@@ -50,6 +65,9 @@ pub(crate) enum Command {
     /// Cached answers and whole lists.
     #[command(subcommand)]
     Select2Cache(Select2Command),
+    /// The MQTT broker.
+    #[command(subcommand)]
+    Broker(BrokerCommand),
     /// Demo data.
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -142,6 +160,8 @@ pub(crate) enum DemoCommand {
 pub(crate) enum DeviceCommand {
     /// Publishes readings as one of the demo devices does.
     Simulate(SimulateOptions),
+    /// Gives a device a new password at the broker and shows it, this once.
+    Password(PasswordOptions),
 }
 
 /// Options of `device simulate`.

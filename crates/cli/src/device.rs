@@ -36,7 +36,7 @@ pub(crate) async fn simulate(options: &SimulateOptions) -> Result<()> {
 
     let (host, port) = system.broker.rsplit_once(':').context("the broker's address has a port")?;
     let mut settings =
-        MqttOptions::new(format!("{user}-simulator"), host, port.parse().context("the broker's port")?);
+        MqttOptions::new(format!("{user}:simulator"), host, port.parse().context("the broker's port")?);
     settings.set_credentials(user, password);
     let (client, mut events) = AsyncClient::new(settings, REQUESTS_MAX);
     timeout(BROKER_MAX, wait_for_admission(&mut events)).await.context("the broker did not answer")??;

@@ -20,14 +20,26 @@ text_enum! {
         Admin = "ADMIN",
         /// May see and steer the task queue of the whole installation, whichever tenant a task works for.
         Operate = "OPERATE",
+        /// May sign in with a handset.
+        Mob = "MOB",
+        /// May see the portlets of other programs.
+        Portlet = "PORTLET",
+        /// May draw reports.
+        Report = "REPORT",
+        /// May see the control room's views.
+        Noc = "NOC",
+        /// May read the log of security events.
+        Security = "SECURITY",
+        /// May look into another client for a while, read-only and seen by both.
+        Support = "SUPPORT",
     }
 }
 
 impl Capability {
-    /// Whether a client may hand it out to its own people. `OPERATE` reaches every client: only whoever owns the schema
-    /// grants it, and no use case on behalf of a client may.
+    /// Whether a client may hand it out to its own people. `OPERATE` and `SUPPORT` reach every client: only whoever owns
+    /// the schema grants them, and no use case on behalf of a client may.
     pub fn is_granted_by_client(self) -> bool {
-        self != Self::Operate
+        !matches!(self, Self::Operate | Self::Support)
     }
 }
 

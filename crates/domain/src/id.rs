@@ -76,6 +76,28 @@ ids! {
     AuditEventId;
     /// A task of the queue.
     TaskId;
+    /// A person's telephone.
+    HandsetId;
+    /// A key of another program; it stands where a session's id does.
+    ApiKeyId;
+    /// A passkey of a person.
+    PasskeyId;
+    /// A mailed link.
+    AccountTokenId;
+    /// A browser somebody signed in with before.
+    KnownDeviceId;
+    /// A sign-in that owes a second factor.
+    SignInStepId;
+    /// A passkey's ceremony between two requests.
+    CeremonyId;
+    /// One refresh token of a session.
+    RefreshTokenId;
+    /// A look into another client.
+    ElevationId;
+    /// One line of the security log.
+    SecurityEventId;
+    /// A file at a ticket.
+    AttachmentId;
     /// Follows one cause through requests, tasks, messages and mail.
     CorrelationId;
 }

@@ -33,6 +33,26 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What is guessed at, besides passwords. Each is counted apart.
+    GuessKind {
+        /// A code of a second factor, by person.
+        Factor = "factor",
+        /// A link to set a new password, by login name or network.
+        Reset = "reset",
+        /// A mailed link, by network.
+        Link = "link",
+        /// A refresh token, by network.
+        Refresh = "refresh",
+        /// A key of another program, by network.
+        Key = "key",
+        /// An account at the broker, by its name.
+        Broker = "broker",
+        /// The proof of somebody who is signed in, by person.
+        StepUp = "step-up",
+    }
+}
+
 /// How often somebody may try to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptLimit {

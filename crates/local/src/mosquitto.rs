@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::account::Account;
-pub use access::{Access, Login, PasswordHash};
+pub use access::{Access, Login, PasswordHash, access_file, password_file};
 
 /// The largest payload the broker takes; larger ones are refused towards the device.
 pub const PAYLOAD_BYTES_MAX: u32 = 64 * 1024;
@@ -87,8 +87,8 @@ impl Broker {
     /// When the files cannot be written, or a login would not survive the broker's file format.
     pub fn write_logins(&self, logins: &[Login]) -> Result<()> {
         self.account.create_folder(&self.folder)?;
-        self.replace("passwords", &access::password_file(logins)?)?;
-        self.replace("access", &access::access_file(logins)?)
+        self.replace("passwords", &password_file(logins)?)?;
+        self.replace("access", &access_file(logins)?)
     }
 
     /// Starts the broker and waits until it serves, 10 s at most.

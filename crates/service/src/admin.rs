@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::{Fault, FaultKind};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::entrance::Entrance;
 use crate::listener::{Audience, Listener};
 use crate::problem::Problem;
 use crate::server::Exposure;
@@ -43,7 +44,7 @@ impl Admin {
             keep_alive_ms: KEEP_ALIVE_MS,
         };
         let admin = Data::new(self);
-        let audience = Audience { exposure: Exposure::Internal, decorate: None };
+        let audience = Audience { exposure: Exposure::Internal, decorate: None, entrance: Entrance::default() };
         Listener::bind(&settings, STOP_TIMEOUT, audience, move |routes: &mut ServiceConfig| {
             routes
                 .app_data(admin.clone())

@@ -1,13 +1,14 @@
 //! What a process is given to build itself from.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::fault::chain;
 use tokio::runtime::Handle;
 
-use crate::{About, Clock, Drain, Readiness, Settings, Tasks};
+use crate::{About, Clock, Drain, Mistakes, Readiness, Settings, Tasks, load_settings};
 
 /// Everything `start` may use: settings, time, tasks, readiness and the announcement of the end.
 ///
@@ -26,6 +27,8 @@ pub struct Context<S> {
     pub readiness: Readiness,
     /// When to stop.
     pub drain: Drain,
+    /// The files its settings came from, in their order.
+    pub settings_files: Arc<[PathBuf]>,
 }
 
 impl<S: Settings> Context<S> {
@@ -34,7 +37,29 @@ impl<S: Settings> Context<S> {
         let drain = Drain::default();
         let tasks = Tasks::new(Handle::current());
         let readiness = Readiness::new(tasks.clone(), drain.clone());
-        Self { about, settings, clock: Clock::system(), tasks, readiness, drain }
+        Self {
+            about,
+            settings,
+            clock: Clock::system(),
+            tasks,
+            readiness,
+            drain,
+            settings_files: Arc::from([]),
+        }
+    }
+
+    /// A context that knows where its settings came from.
+    pub(crate) fn with_files(mut self, files: Vec<PathBuf>) -> Self {
+        self.settings_files = files.into();
+        self
+    }
+
+    /// Reads the settings again, as they stand in the files and the environment the process was started with.
+    ///
+    /// # Errors
+    /// Every mistake in them; what the process works with stays as it is.
+    pub fn read_settings(&self) -> Result<S, Mistakes> {
+        load_settings(&self.about, &self.settings_files, std::env::vars())
     }
 }
 

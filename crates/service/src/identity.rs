@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use anyhow::Context as _;
 use api::Identity;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -140,6 +140,9 @@ fn trust(request: &HttpRequest) -> Result<&Trust, Problem> {
 }
 
 fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
+    if let Some(caller) = request.extensions().get::<Caller>() {
+        return Ok(caller.clone());
+    }
     let trust = trust(request)?;
     let token = request.headers().get(api::headers::IDENTITY).ok_or_else(Problem::sign_in_required)?;
     let token = token.to_str().map_err(|error| Problem::sign_in_required().because(error))?;

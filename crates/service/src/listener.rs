@@ -1,27 +1,42 @@
 //! A bound port and the threads that serve it.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_http::{HttpService, KeepAlive};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, web};
 use anyhow::Context as _;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::{Connection, Patience};
+use crate::entrance::Entrance;
 use crate::problem::Decorate;
 use crate::server::{Exposure, Limits, watch};
 use crate::{HttpSettings, Problem};
 
-type Launch = Box<dyn FnOnce(TcpListener) -> std::io::Result<actix_web::dev::Server> + Send>;
+/// How long a connection that is to end may take to end: its TLS to be closed, its unread body to be passed over.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who asks, and what every answer carries.
-#[derive(Clone, Copy, Debug)]
+/// The server answers a first head that is too slow by 408; the connection itself closes on the later ones.
+const HEAD_MARGIN: Duration = Duration::from_secs(1);
+
+type Launch = Box<dyn FnOnce(TcpListener) -> io::Result<Server> + Send>;
+
+/// Who asks, how their connections are received, and what every answer carries.
+#[derive(Clone, Debug)]
 pub(crate) struct Audience {
     pub(crate) exposure: Exposure,
     pub(crate) decorate: Option<Decorate>,
+    pub(crate) entrance: Entrance,
 }
 
 /// A bound port that serves nothing until it is opened.
@@ -45,8 +60,9 @@ impl Listener {
         let socket =
             TcpListener::bind(settings.bind).with_context(|| format!("binding {}", settings.bind))?;
         let address = socket.local_addr().context("asking for the bound address")?;
-        let limits = Data::new(Limits::new(settings, audience.exposure, audience.decorate));
+        let limits = Data::new(Limits::new(settings, &audience));
         let settings = settings.clone();
+        let reception = Reception::new(&settings, audience.entrance);
         let launch: Launch = Box::new(move |socket| {
             let app = move || {
                 App::new()
@@ -55,17 +71,36 @@ impl Listener {
                     .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
                     .configure(configure.clone())
             };
-            let server = HttpServer::new(app)
+            let server = Server::build()
                 .disable_signals()
                 .workers(settings.workers)
-                .max_connections(settings.connections_max.div_ceil(settings.workers.max(1)))
-                .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
-                .keep_alive(Duration::from_millis(settings.keep_alive_ms))
-                .shutdown_timeout(stop_timeout.as_secs().max(1))
-                .tcp_nodelay(true)
-                .h1_allow_half_closed(false)
-                .listen(socket)?;
-            Ok(server.run())
+                .max_concurrent_connections(settings.connections_max.div_ceil(settings.workers.max(1)))
+                .shutdown_timeout(stop_timeout.as_secs().max(1));
+            let draining = server.graceful_shutdown_signal();
+            let listening = server.listen("http", socket, move || {
+                let draining = draining.clone();
+                let http = HttpService::build()
+                    .graceful_shutdown_signal(move || {
+                        let draining = draining.clone();
+                        async move { draining.notified().await }
+                    })
+                    .keep_alive(KeepAlive::Timeout(Duration::from_millis(settings.keep_alive_ms)))
+                    .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
+                    .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+                    .h1_allow_half_closed(false)
+                    .local_addr(address)
+                    .on_connect_ext(|connection: &Connection, shared| {
+                        shared.insert(connection.activity());
+                    })
+                    .h1(map_config(
+                        app().into_factory().map_err(|error| error.error_response()),
+                        |()| AppConfig::default(),
+                    ))
+                    .map_err(|error| tracing::debug!(error.chain = %error, "a connection broke"));
+                let reception = reception.clone();
+                fn_service(move |stream| reception.clone().receive(stream)).and_then(http)
+            });
+            Ok(listening?.run())
         });
         Ok(Self { address, socket, launch })
     }
@@ -89,8 +124,44 @@ impl Listener {
     }
 }
 
+/// Receives connections before the server sees them.
+#[derive(Clone)]
+struct Reception {
+    entrance: Entrance,
+    patience: Patience,
+}
+
+impl Reception {
+    fn new(settings: &HttpSettings, entrance: Entrance) -> Self {
+        let head = Duration::from_millis(settings.header_timeout_ms) + HEAD_MARGIN;
+        let idle = Duration::from_millis(settings.keep_alive_ms) + head;
+        Self { patience: Patience { head, idle, write: entrance.write_timeout }, entrance }
+    }
+
+    /// Gives a connection its place and shakes hands. Who finds no place, or does not shake hands in time, is cut off.
+    async fn receive(self, stream: TcpStream) -> Result<(Connection, Option<SocketAddr>), ()> {
+        let Self { entrance, patience } = self;
+        let peer = stream.peer_addr().map_err(broken)?;
+        stream.set_nodelay(true).map_err(broken)?;
+        let place = match &entrance.admit {
+            Some(admit) => Some(admit(peer.ip()).ok_or(())?),
+            None => None,
+        };
+        let Some(keys) = &entrance.keys else {
+            return Ok((Connection::plain(stream, place, patience), Some(peer)));
+        };
+        let handshake = timeout(patience.head, TlsAcceptor::from(keys()).accept(stream)).await;
+        let stream = handshake.map_err(broken)?.map_err(broken)?;
+        Ok((Connection::tls(stream, place, patience), Some(peer)))
+    }
+}
+
+fn broken(error: impl std::fmt::Display) {
+    tracing::debug!(error.chain = %error, "a connection did not begin");
+}
+
 /// Runs the server on this thread until it is stopped.
-fn serve(socket: TcpListener, launch: Launch, started: oneshot::Sender<std::io::Result<ServerHandle>>) {
+fn serve(socket: TcpListener, launch: Launch, started: oneshot::Sender<io::Result<ServerHandle>>) {
     actix_web::rt::System::new().block_on(async move {
         let (server, answer) = match launch(socket) {
             Ok(server) => {

@@ -1,10 +1,15 @@
 //! The metrics every process has, and the one recorder behind them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::{About, Drain, Tasks};
@@ -72,16 +77,57 @@ pub(crate) struct Answered<'a> {
     pub(crate) elapsed: Duration,
 }
 
+/// Counter and histogram of one set of labels.
+struct Handles {
+    route: Box<str>,
+    error_type: &'static str,
+    requests: Counter,
+    duration: Histogram,
+}
+
+thread_local! {
+    /// Finding a metric by its labels costs more than counting in it. Routes come from fixed tables, so that few are here.
+    static HANDLES: RefCell<HashMap<(&'static str, u16), Vec<Handles>>> = RefCell::default();
+    static IN_FLIGHT: Gauge = gauge!(REQUESTS_IN_FLIGHT);
+}
+
 /// Counts an answered request.
 pub(crate) fn record(answered: &Answered<'_>) {
-    let labels = [
-        ("method", answered.method.to_owned()),
-        ("route", answered.route.to_owned()),
-        ("status", answered.status.to_string()),
-        ("error_type", answered.error_type.to_owned()),
-    ];
-    counter!(REQUESTS_TOTAL, &labels).increment(1);
-    histogram!(REQUEST_DURATION_SECONDS, &labels).record(answered.elapsed);
+    HANDLES.with_borrow_mut(|known| {
+        let known = known.entry((answered.method, answered.status)).or_default();
+        let is_it = |handles: &Handles| {
+            *handles.route == *answered.route && handles.error_type == answered.error_type
+        };
+        if let Some(handles) = known.iter().find(|handles| is_it(handles)) {
+            handles.count(answered);
+        } else {
+            let handles = Handles::find(answered);
+            handles.count(answered);
+            known.push(handles);
+        }
+    });
+}
+
+impl Handles {
+    fn find(answered: &Answered<'_>) -> Self {
+        let labels = [
+            ("method", answered.method.to_owned()),
+            ("route", answered.route.to_owned()),
+            ("status", answered.status.to_string()),
+            ("error_type", answered.error_type.to_owned()),
+        ];
+        Self {
+            route: Box::from(answered.route),
+            error_type: answered.error_type,
+            requests: counter!(REQUESTS_TOTAL, &labels),
+            duration: histogram!(REQUEST_DURATION_SECONDS, &labels),
+        }
+    }
+
+    fn count(&self, answered: &Answered<'_>) {
+        self.requests.increment(1);
+        self.duration.record(answered.elapsed);
+    }
 }
 
 /// One request being answered, until it is dropped.
@@ -90,13 +136,16 @@ pub(crate) struct InFlight;
 impl InFlight {
     /// Counts one more.
     pub(crate) fn begin() -> Self {
-        gauge!(REQUESTS_IN_FLIGHT).increment(1.0);
+        IN_FLIGHT.with(|gauge| gauge.increment(1.0));
         Self
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        gauge!(REQUESTS_IN_FLIGHT).decrement(1.0);
+        // A request that ends with its thread is counted by the gauge itself.
+        if IN_FLIGHT.try_with(|gauge| gauge.decrement(1.0)).is_err() {
+            gauge!(REQUESTS_IN_FLIGHT).decrement(1.0);
+        }
     }
 }

@@ -10,19 +10,25 @@ use actix_web::web::ServiceConfig;
 use crate::listener::{Audience, Listener};
 use crate::problem::Decorate;
 use crate::server::Exposure;
-use crate::{Context, HttpSettings, Settings};
+use crate::{Context, Entrance, HttpSettings, Settings};
 
 /// A built process: its listeners are bound and open once `start` returns it.
 pub struct Process {
     stop_timeout: Duration,
     decorate: Option<Decorate>,
+    entrance: Entrance,
     pub(crate) listeners: Vec<Listener>,
 }
 
 impl Process {
     /// A process without listeners, for one that only runs tasks.
     pub fn new<S: Settings>(ctx: &Context<S>) -> Self {
-        Self { stop_timeout: ctx.settings.process().stop_timeout(), decorate: None, listeners: Vec::new() }
+        Self {
+            stop_timeout: ctx.settings.process().stop_timeout(),
+            decorate: None,
+            entrance: Entrance::default(),
+            listeners: Vec::new(),
+        }
     }
 
     /// Runs `decorate` over the headers of every answer of the listeners that follow, errors of the server included.
@@ -31,6 +37,13 @@ impl Process {
     #[must_use]
     pub fn decorate_answers(mut self, decorate: fn(Option<&HttpRequest>, &mut HeaderMap)) -> Self {
         self.decorate = Some(decorate);
+        self
+    }
+
+    /// Says how the listeners that follow receive connections.
+    #[must_use]
+    pub fn receive(mut self, entrance: Entrance) -> Self {
+        self.entrance = entrance;
         self
     }
 
@@ -54,7 +67,7 @@ impl Process {
     where
         C: Fn(&mut ServiceConfig) + Clone + Send + 'static,
     {
-        let audience = Audience { exposure, decorate: self.decorate };
+        let audience = Audience { exposure, decorate: self.decorate, entrance: self.entrance.clone() };
         self.listeners.push(Listener::bind(settings, self.stop_timeout, audience, configure)?);
         Ok(self)
     }

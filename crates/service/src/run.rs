@@ -10,6 +10,8 @@ use anyhow::Context as _;
 
 pub use life::{Running, spawn};
 
+use life::Loaded;
+
 use crate::telemetry::Telemetry;
 use crate::{About, Context, Mistakes, Process, Settings, client, load_settings, panics};
 use arguments::{Action, Arguments};
@@ -39,7 +41,9 @@ where
     match arguments.action {
         Action::Check => arguments::say("the settings are right"),
         Action::Print => arguments::say(&shown),
-        Action::Serve | Action::Version => serve(about, settings, &shown, start),
+        Action::Serve | Action::Version => {
+            serve(about, Loaded { settings, files: arguments.files }, &shown, start)
+        }
     }
 }
 
@@ -47,14 +51,14 @@ fn refuse(mistakes: &Mistakes) -> ExitCode {
     arguments::complain(&format!("the settings are wrong:\n{mistakes}"))
 }
 
-fn serve<S, F, Fut>(about: About, settings: S, shown: &str, start: F) -> ExitCode
+fn serve<S, F, Fut>(about: About, loaded: Loaded<S>, shown: &str, start: F) -> ExitCode
 where
     S: Settings,
     F: FnOnce(Context<S>) -> Fut + Send + 'static,
     Fut: Future<Output = anyhow::Result<Process>>,
 {
     client::install_crypto();
-    let telemetry = match Telemetry::start(&about, settings.process()) {
+    let telemetry = match Telemetry::start(&about, loaded.settings.process()) {
         Ok(telemetry) => telemetry,
         Err(error) => return arguments::complain(&format!("telemetry did not start: {error:#}")),
     };
@@ -66,7 +70,7 @@ where
         .build()
         .context("building the runtime")
         .and_then(|runtime| {
-            let outcome = runtime.block_on(life::live(about, settings, filter, start));
+            let outcome = runtime.block_on(life::live(about, loaded, filter, start));
             runtime.shutdown_background();
             outcome
         });

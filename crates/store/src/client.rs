@@ -31,6 +31,11 @@ queries! {
         select client_id, code, name, time_zone, demo
           from client
          where client_id = current_client_id()";
+    /// Every client, as the owner, who sees them all.
+    LIST: () => Client = "
+        select client_id, code, name, time_zone, demo
+          from client
+         order by code";
     /// Adds the client of the transaction; one that exists stays as it is.
     INSERT: (Code, String, String, bool) => () = "
         insert into client (client_id, code, name, time_zone, demo)
@@ -48,6 +53,11 @@ impl Tx {
     /// Lists the ids of all active clients, for work that goes tenant by tenant.
     pub async fn list_client_ids(&self) -> Result<Vec<ClientId>, Error> {
         self.all(&LIST_IDS, ()).await
+    }
+
+    /// Lists every client by code, for the owner of the schema.
+    pub async fn list_clients(&self) -> Result<Vec<Client>, Error> {
+        self.all(&LIST, ()).await
     }
 
     /// Reads the client of the transaction.

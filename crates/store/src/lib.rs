@@ -18,23 +18,36 @@ mod tls;
 mod transaction;
 mod tx;
 
+pub mod account_token;
+pub mod api_key;
 pub mod audit;
+pub mod broker;
 pub mod client;
 pub mod device;
+pub mod elevation;
 pub mod escalation;
+pub mod factor;
 pub mod group;
+pub mod handset;
 pub mod heartbeat;
+pub mod known_device;
 pub mod mail;
 pub mod operator;
 pub mod outbox;
+pub mod passkey;
 pub mod person;
 pub mod queue;
+pub mod refresh_token;
+pub mod request_rate;
+pub mod security_event;
 pub mod select2;
 pub mod session;
 pub mod sign_in;
 pub mod site;
 pub mod telemetry;
 pub mod ticket;
+pub mod trail;
+pub mod user;
 
 pub use bootstrap::{ROLES_SQL, bootstrap, create_database};
 pub use constraints::{Breach, RULES, Rule};
@@ -55,24 +68,37 @@ pub use tx::Tx;
 /// Every statement of the product, for the schema test. A module with `queries!` that is not listed fails a test.
 pub fn all_statements() -> Vec<&'static dyn Describe> {
     let modules: &[&[&'static dyn Describe]] = &[
+        account_token::STATEMENTS,
+        api_key::STATEMENTS,
         audit::STATEMENTS,
+        broker::STATEMENTS,
         client::STATEMENTS,
         device::STATEMENTS,
+        elevation::STATEMENTS,
         escalation::STATEMENTS,
+        factor::STATEMENTS,
         group::STATEMENTS,
+        handset::STATEMENTS,
         heartbeat::STATEMENTS,
+        known_device::STATEMENTS,
         mail::STATEMENTS,
         migrate::STATEMENTS,
         operator::STATEMENTS,
         outbox::STATEMENTS,
+        passkey::STATEMENTS,
         person::STATEMENTS,
         queue::STATEMENTS,
+        refresh_token::STATEMENTS,
+        request_rate::STATEMENTS,
+        security_event::STATEMENTS,
         select2::STATEMENTS,
         session::STATEMENTS,
         sign_in::STATEMENTS,
         site::STATEMENTS,
         telemetry::STATEMENTS,
         ticket::STATEMENTS,
+        trail::STATEMENTS,
+        user::STATEMENTS,
     ];
     modules.concat()
 }

@@ -78,6 +78,8 @@ pub struct DatabaseSettings {
     pub lifetime_ms: u64,
     /// How often a transaction that lost a race is tried, the first time included.
     pub transaction_attempts_max: u32,
+    /// How long a statement may take before the log is told; 0 tells it nothing.
+    pub slow_statement_ms: u64,
 }
 
 /// The limits that `default.toml` documents, for a database on this machine; role and password are missing.
@@ -99,6 +101,7 @@ impl Default for DatabaseSettings {
             idle_in_transaction_timeout_ms: 15_000,
             lifetime_ms: 1_800_000,
             transaction_attempts_max: 10,
+            slow_statement_ms: 200,
         }
     }
 }
@@ -144,6 +147,11 @@ impl DatabaseSettings {
     /// How long to wait for the answer to a statement: its own limit, and as long as connecting may take for the way.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_millis(self.statement_timeout_ms.saturating_add(self.connect_timeout_ms))
+    }
+
+    /// How long a statement may take before the log is told, if it is told at all.
+    pub(crate) fn slow_statement(&self) -> Option<Duration> {
+        (self.slow_statement_ms > 0).then(|| Duration::from_millis(self.slow_statement_ms))
     }
 
     pub(crate) fn migration_wait(&self) -> Duration {

@@ -20,6 +20,7 @@ pub struct Store {
     tls: MakeRustlsConnect,
     attempts_max: u32,
     patience: Duration,
+    slow: Option<Duration>,
     trace: Option<TraceSource>,
 }
 
@@ -39,6 +40,7 @@ impl Store {
             tls: tls::connector(settings)?,
             attempts_max: settings.transaction_attempts_max,
             patience: settings.patience(),
+            slow: settings.slow_statement(),
             trace: None,
         })
     }
@@ -88,6 +90,10 @@ impl Store {
 
     pub(crate) fn patience(&self) -> Duration {
         self.patience
+    }
+
+    pub(crate) fn slow(&self) -> Option<Duration> {
+        self.slow
     }
 
     pub(crate) fn trace(&self) -> Option<TraceSource> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use domain::Actor;
+use domain::{Actor, CorrelationId};
 
 use crate::error::{Error, Trouble};
 use crate::measures::{TRANSACTION_ATTEMPTS, TRANSACTION_SECONDS};
@@ -22,6 +22,7 @@ struct Opening {
     name: &'static str,
     access: Access,
     batch: String,
+    correlation: Option<CorrelationId>,
 }
 
 impl Opening {
@@ -35,7 +36,8 @@ impl Opening {
         );
         let client = actor.map(|actor| actor.client_id.to_string());
         let person = actor.and_then(|actor| actor.person_id).map(|person| person.to_string());
-        let correlation = actor.map(|actor| actor.correlation_id.to_string());
+        let correlation_id = actor.map(|actor| actor.correlation_id);
+        let correlation = correlation_id.map(|id| id.to_string());
         let mode = match access {
             Access::ReadWrite => "repeatable read read write",
             Access::ReadOnly => "repeatable read read only",
@@ -54,7 +56,7 @@ impl Opening {
             let value = value.unwrap_or("");
             write!(batch, "{comma}set_config('{key}', '{value}', true)").expect("a String takes any text");
         }
-        Self { name, access, batch }
+        Self { name, access, batch, correlation: correlation_id }
     }
 }
 
@@ -131,7 +133,7 @@ impl Store {
         Fut: Future<Output = Result<T, E>>,
     {
         let started = Instant::now();
-        let terms = self.terms(name, Access::ReadWrite);
+        let terms = self.terms(name, Access::ReadWrite, None);
         let tx = Tx::autocommit(pool::take(self.pool()).await?, terms);
         let outcome = work(tx.clone()).await;
         tx.finish();
@@ -139,8 +141,9 @@ impl Store {
         outcome
     }
 
-    fn terms(&self, name: &'static str, access: Access) -> Terms {
-        Terms { name, access, patience: self.patience(), trace: self.trace() }
+    fn terms(&self, name: &'static str, access: Access, correlation: Option<CorrelationId>) -> Terms {
+        let (patience, slow, trace) = (self.patience(), self.slow(), self.trace());
+        Terms { name, access, correlation, patience, slow, trace }
     }
 
     async fn repeat<T, E, F, Fut>(&self, opening: Opening, work: F) -> Result<T, E>
@@ -176,7 +179,7 @@ impl Store {
             Ok(connection) => connection,
             Err(error) => return (Err(error.into()), Some(Trouble::Unanswered)),
         };
-        let terms = self.terms(opening.name, opening.access);
+        let terms = self.terms(opening.name, opening.access, opening.correlation);
         let tx = match Tx::begin(connection, terms, &opening.batch).await {
             Ok(tx) => tx,
             Err(error) => {
@@ -229,7 +232,7 @@ fn pause(attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{ClientId, CorrelationId};
+    use domain::ClientId;
 
     #[test]
     fn opening_scopes_to_the_actors_client() {

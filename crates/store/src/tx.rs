@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
+use domain::CorrelationId;
 use postgres_types::ToSql;
 use queue::{Enqueued, NewTask};
 use tokio_postgres::Row;
@@ -43,12 +44,14 @@ pub(crate) enum Access {
     InTurn,
 }
 
-/// What a transaction is called, what it may, and how long it waits for each answer.
+/// What a transaction is called, what it may, for whom it is, and how long it waits for each answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) name: &'static str,
     pub(crate) access: Access,
+    pub(crate) correlation: Option<CorrelationId>,
     pub(crate) patience: Duration,
+    pub(crate) slow: Option<Duration>,
     pub(crate) trace: Option<TraceSource>,
 }
 
@@ -244,13 +247,30 @@ impl Tx {
     ) -> Result<T, Error> {
         let started = Instant::now();
         let answered = tokio::time::timeout(self.inner.terms.patience, answer).await;
-        metrics::histogram!(STATEMENT_SECONDS, "statement" => during).record(started.elapsed());
+        let took = started.elapsed();
+        metrics::histogram!(STATEMENT_SECONDS, "statement" => during).record(took);
+        self.tell_if_slow(during, took);
         match answered {
             Ok(outcome) => outcome.map_err(|source| self.fail(during, source)),
             Err(_elapsed) => {
                 self.inner.trouble.get_or_init(|| Trouble::Unanswered);
                 Err(Error::Unanswered { during })
             }
+        }
+    }
+
+    /// Tells the log, never the database: one that is slow has enough to do.
+    fn tell_if_slow(&self, during: &'static str, took: Duration) {
+        let terms = &self.inner.terms;
+        if terms.slow.is_some_and(|slow| took >= slow) {
+            tracing::warn!(
+                target: "slow_statement",
+                statement = during,
+                transaction = terms.name,
+                elapsed_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                correlation_id = terms.correlation.map(tracing::field::display),
+                "a statement was slow"
+            );
         }
     }
 

@@ -8,6 +8,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use domain::account::SessionKind;
 use domain::{Capability, ClientId, PersonId, SessionId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
@@ -88,6 +89,12 @@ pub fn of(client: ClientId, person: PersonId, capabilities: &[Capability]) -> Id
         capabilities: capabilities.iter().copied().collect(),
         sites: None,
         demo: false,
+        kind: SessionKind::Web,
+        factors: 1,
+        auth_time: now,
+        owes_factor: false,
+        elevation_id: None,
+        home_client_id: None,
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod admin;
 mod builders;
 mod certificates;
@@ -14,6 +15,7 @@ mod wait;
 pub mod identity;
 pub mod process;
 
+pub use accounts::OpenSession;
 pub use admin::{metric_count, readiness, wait_until_ready};
 pub use builders::PersonBuilder;
 pub use certificates::Certificate;

@@ -13,6 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto};
 use service::extract::Json;
 use service::{Internal, Problem};
 
+use crate::keys;
 use crate::refusal::Refusal;
 use crate::settings::IdentitySettings;
 use crate::state::State;
@@ -61,21 +62,38 @@ impl Signer {
             sites: session.sites,
             time_zone: session.time_zone,
             demo: session.demo,
+            kind: session.kind,
+            factors: u8::try_from(session.factors)?,
+            auth_time: u64::try_from(session.authenticated_at.as_second())?,
+            owes_factor: session.owes_factor,
+            elevation_id: session.elevation_id,
+            home_client_id: session.elevation_id.map(|_under_way| session.home_client_id),
         };
         let signed = jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &identity, &self.key)?;
-        Ok(IdentityResponse { identity: signed, session_id: identity.session_id, expires_at: identity.exp })
+        Ok(IdentityResponse {
+            identity: signed,
+            session_id: identity.session_id,
+            expires_at: identity.exp,
+            client_id: Some(session.home_client_id),
+            person_id: Some(identity.sub),
+            networks: session.networks,
+        })
     }
 }
 
-/// Exchanges the token of a live session for an identity.
+/// Exchanges the token of a live session, or a key of another program, for an identity.
 pub(crate) async fn exchange_token(
     _caller: Internal,
     body: Json<IdentityRequest>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let token = SessionToken::parse(&body.token).ok_or(Refusal::Session)?;
-    let (hash, idle) = (token.hash(), state.sessions.idle());
-    let found = state.ask(app::sign_in::find_session(&state.store, &hash, idle)).await?;
+    let found = if let Some(key) = keys::parse(&body.token) {
+        state.ask(app::key::find(&state.store, &key.hash())).await?
+    } else {
+        let token = SessionToken::parse(&body.token).ok_or(Refusal::Session)?;
+        let (hash, idle) = (token.hash(), state.sessions.idle());
+        state.ask(app::sign_in::find_session(&state.store, &hash, idle)).await?
+    };
     let session = found.ok_or(Refusal::Session)?;
     let signed = state.signer.sign(session, state.clock.now()).map_err(Refusal::Broken)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(signed))

@@ -1,21 +1,48 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
+mod account_settings;
+mod broker;
+mod broker_password;
 mod cookie;
+mod elevation;
+mod events;
+mod factors;
+mod groups;
 mod identity;
+mod keys;
+mod machine_settings;
+mod own_factors;
+mod passkeys;
+mod password_rules;
 mod passwords;
+mod rates;
+mod recovery;
 mod refusal;
 mod revocations;
 mod routes;
+mod sealing;
 mod sessions;
 mod settings;
 mod sign_in;
+mod sign_in_factor;
 mod state;
+mod step_up;
 mod telemetry;
 mod token;
+mod tokens;
+mod totp;
+mod users;
+mod visit;
 
 use actix_web::web;
 use service::{About, Context, Process};
 
+pub use crate::routes::ROUTES;
+pub use crate::account_settings::{
+    AccountSettings, FactorSettings, PasskeySettings, PasswordRuleSettings,
+};
+pub use crate::machine_settings::{BrokerSettings, KeySettings, RateSettings, TokenSettings};
 pub use crate::settings::{
     IdentitySettings, PasswordSettings, RevocationSettings, SessionSettings, Settings, SignInSettings,
 };
@@ -40,6 +67,6 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
     let state = web::Data::new(state);
     Process::new(&ctx).serve(&ctx.settings.http, move |config| {
         config.app_data(trust.clone()).app_data(state.clone());
-        routes::configure(config);
+        ROUTES.configure(config);
     })
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use app::password::{self, Parameters};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::Secret;
+use domain::{FieldError, Secret};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
@@ -57,10 +57,46 @@ impl Passwords {
         })
     }
 
+    /// A hash that no password has: of who has not set one yet.
+    pub(crate) fn hash_of_nobody(&self) -> String {
+        self.nobody.as_ref().to_owned()
+    }
+
     /// Compares a password with the hash of a credential, or of nobody when there is none.
     pub(crate) async fn verify(&self, hash: Option<String>, password: Secret) -> Result<Verdict, Refusal> {
-        let turn = self.turn().await?;
         let of = if hash.is_some() { "credential" } else { "nobody" };
+        self.compare(of, hash, password).await
+    }
+
+    /// Compares a password that somebody who is signed in gives again.
+    pub(crate) async fn verify_again(&self, hash: Option<String>, password: Secret) -> Result<bool, Refusal> {
+        Ok(self.compare("step-up", hash, password).await? != Verdict::Wrong)
+    }
+
+    /// Hashes a new password, unless it breaks rules.
+    pub(crate) async fn make(
+        &self,
+        password: Secret,
+        broken: impl FnOnce(&str) -> Vec<FieldError> + Send + 'static,
+    ) -> Result<Result<String, Vec<FieldError>>, Refusal> {
+        let turn = self.turn().await?;
+        let parameters = self.parameters;
+        let made = spawn_blocking(move || {
+            let _turn = turn;
+            let broken = broken(password.expose());
+            if broken.is_empty() { password::hash(&parameters, password.expose()).map(Ok) } else { Ok(Err(broken)) }
+        });
+        let made = made.await.map_err(|panicked| Refusal::Broken(panicked.into()))?;
+        made.map_err(|failed| Refusal::Broken(failed.into()))
+    }
+
+    async fn compare(
+        &self,
+        of: &'static str,
+        hash: Option<String>,
+        password: Secret,
+    ) -> Result<Verdict, Refusal> {
+        let turn = self.turn().await?;
         metrics::counter!(PASSWORD_VERIFICATIONS, "of" => of).increment(1);
         let (parameters, nobody) = (self.parameters, Arc::clone(&self.nobody));
         let verdict = spawn_blocking(move || {

@@ -12,7 +12,6 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use api::identity::Revocation;
 use bytes::Bytes;
-use domain::SessionId;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use service::{Context, Drain, Internal, Problem};
@@ -26,10 +25,13 @@ use crate::state::State;
 use crate::telemetry::{REVOCATION_SUBSCRIBERS, REVOCATIONS};
 
 /// The channel a trigger notifies with the id of an ended session.
-const CHANNEL: &str = "session_revoked";
+const SESSIONS: &str = "session_revoked";
+
+/// The channel a trigger notifies with the id of a client whose people may do something else from here on.
+const RIGHTS: &str = "rights_changed";
 
 /// Where subscribers are told; `None` while nothing is listened to.
-type Speaker = Option<broadcast::Sender<SessionId>>;
+type Speaker = Option<broadcast::Sender<Revocation>>;
 
 /// Ended sessions. Cheap to clone.
 #[derive(Clone)]
@@ -45,7 +47,7 @@ impl Revocations {
     pub(crate) fn start(store: &Store, ctx: &Context<Settings>) -> Self {
         let settings = ctx.settings.revocations;
         let (announce, speaker) = watch::channel(None);
-        let (listener, drain) = (store.listen(&[CHANNEL]), ctx.drain.clone());
+        let (listener, drain) = (store.listen(&[SESSIONS, RIGHTS]), ctx.drain.clone());
         ctx.tasks.spawn("revocations", async move {
             drain.token().run_until_cancelled(pass_on(listener, announce, settings.backlog_max)).await;
         });
@@ -75,11 +77,11 @@ async fn pass_on(mut listener: Listener, announce: watch::Sender<Speaker>, backl
             Heard::Lost => {
                 announce.send_replace(None);
             }
-            Heard::Notification { payload, .. } => match payload.parse() {
-                Ok(session) => tell(&announce, session),
-                Err(_unreadable) => {
-                    // Somebody's session ended and nobody knows whose: all caches must go.
-                    tracing::warn!(channel = CHANNEL, "a notification does not name a session");
+            Heard::Notification { channel, payload } => match read(&channel, &payload) {
+                Some(event) => tell(&announce, event),
+                None => {
+                    // Something ended and nobody knows what: all caches must go.
+                    tracing::warn!(channel, "a notification cannot be read");
                     announce.send_replace(Some(broadcast::Sender::new(backlog_max)));
                 }
             },
@@ -87,17 +89,26 @@ async fn pass_on(mut listener: Listener, announce: watch::Sender<Speaker>, backl
     }
 }
 
-fn tell(announce: &watch::Sender<Speaker>, session: SessionId) {
+/// What a notification says.
+fn read(channel: &str, payload: &str) -> Option<Revocation> {
+    if channel == RIGHTS {
+        payload.parse().ok().map(|client| Revocation { client_id: Some(client), ..Revocation::default() })
+    } else {
+        payload.parse().ok().map(|session| Revocation { session_id: Some(session), ..Revocation::default() })
+    }
+}
+
+fn tell(announce: &watch::Sender<Speaker>, event: Revocation) {
     metrics::counter!(REVOCATIONS).increment(1);
     if let Some(speaker) = announce.borrow().as_ref() {
-        let subscribers = speaker.send(session).unwrap_or(0);
-        tracing::debug!(session.id = %session, subscribers, "a session ended");
+        let subscribers = speaker.send(event).unwrap_or(0);
+        tracing::debug!(subscribers, "identities are revoked");
     }
 }
 
 /// One subscriber's view.
 struct Subscription {
-    events: broadcast::Receiver<SessionId>,
+    events: broadcast::Receiver<Revocation>,
     beats: Interval,
     drain: Drain,
     _seat: OwnedSemaphorePermit,
@@ -110,7 +121,7 @@ impl Subscription {
         tokio::select! {
             biased;
             () = self.drain.begun() => None,
-            event = self.events.recv() => event.ok().map(|session| Revocation { session_id: Some(session) }),
+            event = self.events.recv() => event.ok(),
             _ = self.beats.tick() => Some(Revocation::default()),
         }
     }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use service::{HttpSettings, Mistakes, ProcessSettings, TrustSettings};
 use store::DatabaseSettings;
 
+use crate::account_settings::{AccountSettings, FactorSettings, PasskeySettings, PasswordRuleSettings};
 use crate::identity::Signer;
+use crate::machine_settings::{BrokerSettings, KeySettings, RateSettings, TokenSettings};
 
 /// A day.
 const SECONDS_MAX: u64 = 86_400;
@@ -37,8 +39,24 @@ pub struct Settings {
     pub sign_in: SignInSettings,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
+    /// Which passwords are taken.
+    pub password_rules: PasswordRuleSettings,
+    /// How long steps of an account last, and how often each may be tried.
+    pub accounts: AccountSettings,
+    /// Second factors.
+    pub factors: FactorSettings,
+    /// Passkeys.
+    pub passkeys: PasskeySettings,
     /// The stream of ended sessions.
     pub revocations: RevocationSettings,
+    /// Limits of requests.
+    pub rates: RateSettings,
+    /// Tokens of handsets.
+    pub tokens: TokenSettings,
+    /// Keys of other programs.
+    pub keys: KeySettings,
+    /// What a broker may ask.
+    pub broker: BrokerSettings,
 }
 
 /// How long requests wait for the database.
@@ -173,6 +191,14 @@ impl service::Settings for Settings {
         self.check_identity(mistakes);
         self.check_limits(mistakes);
         self.check_passwords(mistakes);
+        self.password_rules.check(mistakes);
+        self.accounts.check(mistakes);
+        self.factors.check(self.process.environment, mistakes);
+        self.passkeys.check(mistakes);
+        self.rates.check(mistakes);
+        self.tokens.check(mistakes);
+        self.keys.check(mistakes);
+        self.broker.check(mistakes);
     }
 }
 

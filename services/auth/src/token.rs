@@ -32,10 +32,15 @@ impl SessionToken {
 
     /// The hash that is kept. A token is random in every bit, so one round of SHA-256 is enough.
     pub(crate) fn hash(&self) -> [u8; 32] {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());
-        hash
+        sha256(&self.0)
     }
+}
+
+/// The hash of what is random in every bit.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ export { expect };
 export const test = base.extend({
   baseURL: async ({}, use) => use(system().address),
 
+  /** Where every request of a page goes. */
+  origin: async ({}, use) => use(new URL(system().address).origin),
+
   /** Statuses of answers a journey expects to be errors; Chromium reports them on the console. */
   expectedStatuses: async ({}, use) => use(new Set()),
 
-  page: async ({ page, expectedStatuses }, use) => {
+  page: async ({ page, origin, expectedStatuses }, use) => {
     const findings = [];
-    const origin = new URL(system().address).origin;
     await page.exposeFunction("reportViolation", (text) => findings.push(`policy violation: ${text}`));
     await page.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) =>

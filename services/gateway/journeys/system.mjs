@@ -21,9 +21,14 @@ export const system = () => read("running.json");
 export const devices = () => read("secrets.json").devices;
 
 /** Runs SQL as the worker, with psql; gives what it prints, unaligned. */
-export async function sql(text) {
-  const env = { ...process.env, PGPASSWORD: read("secrets.json").roles.youtility_worker };
-  const place = ["-h", "127.0.0.1", "-p", String(read("ports.json").postgres), "-U", "youtility_worker", "-d", "youtility"];
+export const sql = (text) => run("youtility_worker", read("secrets.json").roles.youtility_worker, text);
+
+/** Runs SQL as the cluster's superuser: for what only time or an operator brings about. */
+export const superuserSql = (text) => run("postgres", read("secrets.json").superuser, text);
+
+async function run(user, secret, text) {
+  const env = { ...process.env, PGPASSWORD: secret };
+  const place = ["-h", "127.0.0.1", "-p", String(read("ports.json").postgres), "-U", user, "-d", "youtility"];
   const args = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", ...place, "-c", text];
   const { stdout } = await promisify(execFile)("psql", args, { env, timeout: 10_000 });
   return stdout.trim();

@@ -1,20 +1,33 @@
 //! Answers that are too long to be sent in one write.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
+use service::Drain;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::body::Piece;
-use crate::proxy::AnswerLimits;
+use crate::client::AnswerBody;
 
 /// Pieces on their way between upstream and client; the next is read when one of them has left.
 const PIECES_WAITING: usize = 2;
+
+/// How an answer's body may arrive.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    /// Longest gap inside it.
+    pub(crate) silence: Duration,
+    /// Longest time for the whole of it.
+    pub(crate) timeout: Duration,
+    /// It has no end of its own, and ends with the process.
+    pub(crate) drain: Option<Drain>,
+}
 
 /// The answer's body as it arrives.
 ///
@@ -22,16 +35,23 @@ const PIECES_WAITING: usize = 2;
 /// at the upstream must not be held for as long as the client likes. It stays on the thread of the client's connection,
 /// for which the drain waits, and ends with it.
 pub(crate) fn pieces(
-    body: Incoming,
+    body: AnswerBody,
     place: OwnedSemaphorePermit,
-    limits: AnswerLimits,
+    pace: Pace,
 ) -> impl Stream<Item = io::Result<Bytes>> + 'static {
     let (client, arriving) = mpsc::channel(PIECES_WAITING);
     let forward = async move {
-        forward(body, limits, client).await;
+        forward(body, pace, client).await;
         drop(place);
     };
     actix_web::rt::spawn(forward.in_current_span());
+    stream(arriving)
+}
+
+/// Pieces as the body of an answer. It fails when their end is never said.
+pub(crate) fn stream(
+    arriving: mpsc::Receiver<Piece>,
+) -> impl Stream<Item = io::Result<Bytes>> + 'static {
     futures_util::stream::unfold(Some(arriving), |arriving| async {
         let mut arriving = arriving?;
         match arriving.recv().await {
@@ -43,12 +63,13 @@ pub(crate) fn pieces(
 }
 
 /// Hands the body on. Unless its end is said, the client's connection is cut.
-async fn forward(mut body: Incoming, limits: AnswerLimits, client: mpsc::Sender<Piece>) {
-    let end = Instant::now() + limits.timeout;
-    let gap_end = || end.min(Instant::now() + limits.silence);
+async fn forward(mut body: AnswerBody, pace: Pace, client: mpsc::Sender<Piece>) {
+    let end = Instant::now() + pace.timeout;
+    let gap_end = || end.min(Instant::now() + pace.silence);
     loop {
         let frame = tokio::select! {
             () = client.closed() => return,
+            () = begun(pace.drain.as_ref()) => Ok(None),
             frame = timeout_at(gap_end(), body.frame()) => frame,
         };
         let piece = match frame {
@@ -72,6 +93,13 @@ async fn forward(mut body: Incoming, limits: AnswerLimits, client: mpsc::Sender<
                 return;
             }
         }
+    }
+}
+
+async fn begun(drain: Option<&Drain>) {
+    match drain {
+        Some(drain) => drain.begun().await,
+        None => std::future::pending().await,
     }
 }
 

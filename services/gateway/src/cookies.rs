@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use api::headers::{SESSION_COOKIE, VISITOR_COOKIE};
+use api::headers::{DEVICE_COOKIE, SESSION_COOKIE, STEP_COOKIE, VISITOR_COOKIE};
 use aws_lc_rs::error::Unspecified;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -23,6 +23,16 @@ pub(crate) fn visitor<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<&'a s
     find(lines, VISITOR_COOKIE)
 }
 
+/// The mark of a sign-in that owes a second factor.
+pub(crate) fn step<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
+    find(lines, STEP_COOKIE)
+}
+
+/// The mark of a browser somebody signed in with before.
+pub(crate) fn device<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
+    find(lines, DEVICE_COOKIE)
+}
+
 /// Whether a text has the shape of a credential: it is short, printable, and can stand in a header.
 pub(crate) fn is_credential(text: &str) -> bool {
     (1..=CREDENTIAL_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -40,10 +50,12 @@ pub(crate) fn set_visitor(mark: &str) -> String {
     format!("{VISITOR_COOKIE}={mark}; Path=/; Secure; HttpOnly; SameSite=Lax")
 }
 
+/// The cookies that only the gateway reads.
+const OURS: [&str; 4] = [SESSION_COOKIE, VISITOR_COOKIE, STEP_COOKIE, DEVICE_COOKIE];
+
 /// A `Cookie` line without the cookies that only the gateway reads; `None` when nothing is left.
 pub(crate) fn without_ours(line: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let is_ours =
-        |pair: &&[u8]| matches!(name(pair), Some(name) if name == SESSION_COOKIE || name == VISITOR_COOKIE);
+    let is_ours = |pair: &&[u8]| name(pair).is_some_and(|name| OURS.contains(&name));
     if !pairs(line).any(|pair| is_ours(&pair)) {
         return Some(Cow::Borrowed(line));
     }
@@ -98,6 +110,7 @@ mod tests {
         assert_eq!(rest("theme=dark; size=2").as_deref(), Some("theme=dark; size=2"));
         assert_eq!(rest("theme=dark; __Host-session=abc; size=2").as_deref(), Some("theme=dark; size=2"));
         assert_eq!(rest("__Host-session=abc; __Host-visitor=v"), None);
+        assert_eq!(rest("__Host-step=s; x=y; __Host-device=d").as_deref(), Some("x=y"));
     }
 
     #[test]

@@ -17,12 +17,16 @@ use crate::csrf::form_answer;
 use crate::gate::Gate;
 use crate::guard;
 use crate::identity_cache::SignedIdentity;
+use crate::inspection::{inspect_body, inspect_head, must_be_read};
 use crate::proof::{Proof, is_safe};
 use crate::proxy::ClientBody;
 use crate::refusal::Refusal;
 use crate::routes::Access;
 use crate::security_headers::Nonce;
+use crate::settings::SIGN_IN;
+use crate::upgrade;
 use crate::visit::Visit;
+use crate::witness;
 
 /// A body of a known length up to this is read before the upstream is asked, and sent with the head in one write.
 const WHOLE_BODY_BYTES_MAX: u64 = 65_536;
@@ -43,17 +47,15 @@ pub(crate) async fn pass(
 ) -> Result<HttpResponse, Problem> {
     let nonce = Nonce::generate().map_err(|_unspecified| Refusal::NoRandomness)?;
     request.extensions_mut().insert(nonce.clone());
-    guard::check(&request, gate.target_bytes_max)?;
-    let visit = Visit::receive(&request, &gate)?;
-    if visit.route.sign_in && *request.method() == Method::POST {
-        gate.sign_ins.take(visit.client.address)?;
+    if let Err(problem) = guard::check(&request, gate.target_bytes_max) {
+        witness::tell_of_unreadable(&request, &gate, &problem);
+        return Err(problem);
     }
-    let identity = identify(&visit, &gate, &client).await?;
-    if visit.route.access == Access::Required && identity.is_none() {
-        return send_to_sign_in(&request);
-    }
-    let body = prove(&visit, &gate, payload, identity.as_deref()).await?;
-    let mut answer = visit.onward(&gate, identity.as_deref(), &nonce)?.exchange(&client, body).await?;
+    let snapshot = gate.snapshot();
+    let visit = Visit::receive(&request, &gate, &snapshot)?;
+    let answer = let_through(&visit, &gate, &client, payload, &nonce).await;
+    witness::tell_of_refused(&visit, &gate, &answer);
+    let mut answer = answer?;
     if let Some(mark) = visit.new_mark().filter(|_mark| !may_be_shared(answer.headers())) {
         let cookie = HeaderValue::try_from(cookies::set_visitor(mark))
             .map_err(|error| Problem::internal().because(error))?;
@@ -62,15 +64,87 @@ pub(crate) async fn pass(
     Ok(answer)
 }
 
+async fn let_through(
+    visit: &Visit<'_>,
+    gate: &Gate,
+    client: &UpstreamClient,
+    payload: web::Payload,
+    nonce: &Nonce,
+) -> Result<HttpResponse, Problem> {
+    let is_upgrade = upgrade::is_asked(visit.request);
+    if is_upgrade {
+        check_upgrade(visit, gate)?;
+    }
+    if is_sign_in(visit) {
+        gate.sign_ins.take(visit.client.address)?;
+    }
+    let identity = identify(visit, gate, client).await?;
+    count(visit, gate).await?;
+    inspect_head(visit, gate)?;
+    if visit.route.access == Access::Required && identity.is_none() {
+        return send_to_sign_in(visit.request);
+    }
+    demand_permission(visit, identity.as_deref())?;
+    if is_upgrade {
+        return visit.onward(gate, identity.as_deref(), nonce)?.upgrade(client, payload).await;
+    }
+    let body = prove(visit, gate, payload, identity.as_deref()).await?;
+    if let ClientBody::Whole(body) = &body {
+        inspect_body(visit, gate, &body.bytes)?;
+    }
+    visit.onward(gate, identity.as_deref(), nonce)?.exchange(client, body).await
+}
+
+/// Another protocol is for routes that declare it.
+fn check_upgrade(visit: &Visit<'_>, gate: &Gate) -> Result<(), Problem> {
+    if !visit.route.upgrade {
+        return guard::check_plain(visit.request);
+    }
+    upgrade::check(visit.request, visit.credential, &gate.origins)
+}
+
+fn is_sign_in(visit: &Visit<'_>) -> bool {
+    visit.route.sign_in && *visit.request.method() == Method::POST
+}
+
 async fn identify(
     visit: &Visit<'_>,
     gate: &Gate,
     client: &UpstreamClient,
 ) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
-    match visit.route.access {
-        Access::Public => Ok(None),
-        Access::Optional | Access::Required => gate.identities.identify(client, visit).await,
+    let known = match visit.route.access {
+        Access::Public => None,
+        Access::Optional | Access::Required => gate.identities.identify(client, visit).await?,
+    };
+    let Some(identity) = known else {
+        return Ok(None);
+    };
+    let identity = visit.identity.get_or_init(|| identity);
+    if identity.admits(visit.client) { Ok(Some(Arc::clone(identity))) } else { Err(Refusal::WrongNetwork) }
+}
+
+/// Counts the request among those its caller may send.
+async fn count(visit: &Visit<'_>, gate: &Gate) -> Result<(), Refusal> {
+    let name = if is_sign_in(visit) { Some(SIGN_IN) } else { visit.route.class.as_deref() };
+    let Some(class) = name.and_then(|name| gate.rates.class(name)) else {
+        return Ok(());
+    };
+    let (standing, outcome) = gate.rates.take(class, visit.caller()).await;
+    standing.keep(visit.request);
+    outcome?;
+    if gate.rates.is_lost() && !is_safe(visit.request.method()) {
+        return Err(Refusal::Uncounted);
     }
+    Ok(())
+}
+
+/// What everything below a route needs. The service behind looks again, and more closely.
+fn demand_permission(visit: &Visit<'_>, identity: Option<&SignedIdentity>) -> Result<(), Refusal> {
+    let Some(permission) = visit.route.permission else {
+        return Ok(());
+    };
+    let has = identity.is_some_and(|identity| identity.capabilities.contains(&permission));
+    if has { Ok(()) } else { Err(Refusal::NotAllowed(permission.as_str())) }
 }
 
 /// Pages go to the sign-in page and come back from there; programs are told.
@@ -92,7 +166,7 @@ async fn prove(
     payload: web::Payload,
     identity: Option<&SignedIdentity>,
 ) -> Result<ClientBody, Problem> {
-    let body = Body::new(payload, if identity.is_some() { gate.body } else { gate.guest_body });
+    let body = Body::new(payload, gate.body_limits(visit.route, identity));
     match Proof::of(visit.request, visit.credential, &gate.origins) {
         Proof::NotNeeded => {}
         Proof::Missing => return Err(Refusal::Forged.into()),
@@ -104,7 +178,7 @@ async fn prove(
             return Ok(ClientBody::Whole(form));
         }
     }
-    client_body(visit.request, body, &gate.body_memory).await
+    client_body(visit, body, &gate.body_memory).await
 }
 
 fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> {
@@ -112,14 +186,15 @@ fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> 
     if is_right { Ok(()) } else { Err(Refusal::Forged) }
 }
 
-async fn client_body(request: &HttpRequest, body: Body, memory: &BodyMemory) -> Result<ClientBody, Problem> {
-    let headers = request.headers();
+async fn client_body(visit: &Visit<'_>, body: Body, memory: &BodyMemory) -> Result<ClientBody, Problem> {
+    let headers = visit.request.headers();
+    let may_stream = body.may_stream() && !must_be_read(visit);
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match length {
         None if !headers.contains_key(TRANSFER_ENCODING) => Ok(ClientBody::Nothing),
         Some(0) => Ok(ClientBody::Nothing),
-        None if body.may_stream() => Ok(ClientBody::Arriving(body, None)),
-        Some(length) if body.may_stream() && length > WHOLE_BODY_BYTES_MAX => {
+        None if may_stream => Ok(ClientBody::Arriving(body, None)),
+        Some(length) if may_stream && length > WHOLE_BODY_BYTES_MAX => {
             Ok(ClientBody::Arriving(body, Some(length)))
         }
         None | Some(_) => Ok(ClientBody::Whole(body.read(memory).await?)),

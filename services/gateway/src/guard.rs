@@ -12,10 +12,12 @@ pub(crate) fn check(request: &HttpRequest, target_bytes_max: usize) -> Result<()
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Problem::method_not_allowed());
     }
-    if request.headers().contains_key(UPGRADE) {
-        return Err(Problem::upgrade_refused());
-    }
     inspect(request, target_bytes_max).map_err(|refusal| Refusal::from(refusal).into())
+}
+
+/// Refuses another protocol.
+pub(crate) fn check_plain(request: &HttpRequest) -> Result<(), Problem> {
+    if request.headers().contains_key(UPGRADE) { Err(Problem::upgrade_refused()) } else { Ok(()) }
 }
 
 fn inspect(request: &HttpRequest, target_bytes_max: usize) -> Result<(), inspect::Refusal> {

@@ -1,7 +1,8 @@
 //! Who calls: the credential a client sends, exchanged at auth for a signed identity.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, AUTHORIZATION, COOKIE};
@@ -10,8 +11,7 @@ use api::headers::INTERNAL_KEY;
 use api::{IdentityRequest, IdentityResponse};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Collected, Limited};
 use service::Clock;
 use tokio::sync::Semaphore;
@@ -21,10 +21,11 @@ use crate::body::OutgoingBody;
 use crate::client::{Answer, UpstreamClient};
 use crate::cookies;
 use crate::identity_cache::{Entry, IdentityCache, Lookup, SignedIdentity};
+use crate::proof::is_safe;
 use crate::pulse::Pulse;
 use crate::rate::Buckets;
 use crate::refusal::Refusal;
-use crate::send::{Repeat, send};
+use crate::send::{Manner, Repeat, send};
 use crate::upstreams::Upstream;
 use crate::visit::{Cause, Visit, unfit};
 
@@ -39,6 +40,9 @@ const INTERNAL_ONLY: &str = "internal-only";
 
 /// An identity is not forwarded in its last second: it has a way to go.
 const EXPIRY_MARGIN_SECONDS: u64 = 1;
+
+/// How much longer a caller waits than the question itself may take, so that it is the question that is found too slow.
+const SLACK: Duration = Duration::from_millis(50);
 
 /// What a client sends to be recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +85,10 @@ fn bearer(value: &[u8]) -> Option<&str> {
 pub(crate) struct IdentityLimits {
     /// Longest wait for auth's answer.
     pub(crate) timeout: Duration,
-    /// Longest use of an answer.
+    /// Longest use of an answer, and how long after auth's last sign of life reads go on.
     pub(crate) cache: Duration,
+    /// Pause before an auth that did not answer is asked again by who can go on without.
+    pub(crate) pause: Duration,
 }
 
 /// Exchanges credentials for identities.
@@ -97,6 +103,7 @@ pub(crate) struct Identities {
     pub(crate) internal_key: HeaderValue,
     pub(crate) clock: Clock,
     pub(crate) limits: IdentityLimits,
+    pub(crate) grace: Grace,
 }
 
 impl Identities {
@@ -109,10 +116,27 @@ impl Identities {
         let Some(token) = visit.credential.token() else {
             return Ok(None);
         };
-        timeout(self.limits.timeout, self.exchange(client, token, visit))
-            .await
-            .context("auth took too long")
-            .map_err(Refusal::AuthUnavailable)?
+        let recalled = self.recall(token, visit);
+        if recalled.is_some() && self.grace.holds() {
+            return Ok(recalled);
+        }
+        let exchange = timeout(self.limits.timeout + SLACK, self.exchange(client, token, visit)).await;
+        let known = exchange.context("auth took too long").map_err(Refusal::AuthUnavailable).flatten();
+        match (known, recalled) {
+            (Err(Refusal::AuthUnavailable(error)), Some(identity)) => {
+                tracing::debug!(error.chain = format!("{error:#}"), "a read goes on while auth is away");
+                self.grace.begin(self.limits.pause);
+                Ok(Some(identity))
+            }
+            (known, _recalled) => known,
+        }
+    }
+
+    /// Who it was when auth could be asked, while nobody tells about ended sessions: good for reads alone, and for a
+    /// moment only (`docs/adr/0016-reads-while-auth-is-away.md`).
+    fn recall(&self, token: &str, visit: &Visit<'_>) -> Option<Arc<SignedIdentity>> {
+        let is_in_question = !self.pulse.is_felt() && self.pulse.was_felt_within(self.limits.cache);
+        (is_in_question && is_safe(visit.request.method())).then(|| self.cache.recall(token)).flatten()
     }
 
     /// The cache is used only while auth would tell that an entry in it is dead.
@@ -157,10 +181,12 @@ impl Identities {
         let question = serde_json::to_vec(&IdentityRequest { token: token.to_owned() })
             .context("writing the question")?;
         let question = Bytes::from(question);
-        let answer = send(client, &self.auth, Repeat::WhenBroken, |address| {
+        let deadline = tokio::time::Instant::now() + self.limits.timeout;
+        let manner = Manner { repeat: Repeat::WhenBroken, deadline };
+        let answer = send(client, &self.auth, manner, || {
             let mut request = Request::new(OutgoingBody::Whole(question.clone()));
             *request.method_mut() = Method::POST;
-            *request.uri_mut() = address.uri(PathAndQuery::from_static(EXCHANGE_PATH)).map_err(unfit)?;
+            *request.uri_mut() = Uri::from_static(EXCHANGE_PATH);
             cause.apply(request.headers_mut());
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             request.headers_mut().insert(INTERNAL_KEY, self.internal_key.clone());
@@ -172,7 +198,7 @@ impl Identities {
             StatusCode::UNAUTHORIZED if is_about_us(answer).await? => {
                 bail!("auth does not accept the internal key")
             }
-            StatusCode::UNAUTHORIZED => Ok(Entry::new(None, self.limits.cache)),
+            StatusCode::UNAUTHORIZED => Ok(Entry::new(None, self.limits.cache, self.limits.cache)),
             other => bail!("auth answered {other}"),
         }
     }
@@ -180,9 +206,37 @@ impl Identities {
     async fn read(&self, answer: Answer) -> anyhow::Result<Entry> {
         let answer: IdentityResponse =
             serde_json::from_slice(&body(answer).await?).context("reading auth's answer")?;
-        let identity = SignedIdentity::new(&answer).context("auth's answer cannot stand in a header")?;
+        let identity = SignedIdentity::new(&answer).context("reading who it is")?;
         let left = seconds_left(answer.expires_at, self.clock.now().as_second());
-        Ok(Entry::new(Some(Arc::new(identity)), Duration::from_secs(left).min(self.limits.cache)))
+        Ok(Entry::new(Some(Arc::new(identity)), self.limits.cache, Duration::from_secs(left)))
+    }
+}
+
+/// Whether auth was asked in vain a moment ago, so that who can go on without need not wait for it again.
+#[derive(Debug)]
+pub(crate) struct Grace {
+    started: Instant,
+    /// Milliseconds since the start.
+    until: AtomicU64,
+}
+
+impl Grace {
+    /// Auth was not asked yet.
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), until: AtomicU64::new(0) }
+    }
+
+    fn holds(&self) -> bool {
+        self.elapsed_ms() < self.until.load(Ordering::Acquire)
+    }
+
+    fn begin(&self, pause: Duration) {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.until.store(self.elapsed_ms().saturating_add(pause), Ordering::Release);
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

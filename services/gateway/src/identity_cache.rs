@@ -1,16 +1,24 @@
 //! Identities that auth made a moment ago, by the hash of the token they were made for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use api::IdentityResponse;
+use anyhow::Context as _;
 use api::headers::IDENTITY;
+use api::{Identity, IdentityResponse};
 use aws_lc_rs::digest;
-use domain::SessionId;
-use http::header::{HeaderName, HeaderValue, InvalidHeaderValue};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use domain::{Capability, ClientId, PersonId, SessionId};
+use http::header::{HeaderName, HeaderValue};
+use ipnet::IpNet;
 use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
+
+use crate::caller::Caller;
+use crate::client_address::Client;
 
 /// SHA-256 of a token: the cache never holds a credential.
 pub(crate) type TokenHash = [u8; digest::SHA256_OUTPUT_LEN];
@@ -20,8 +28,18 @@ pub(crate) type TokenHash = [u8; digest::SHA256_OUTPUT_LEN];
 pub(crate) struct SignedIdentity {
     /// The value of [`IDENTITY`].
     pub(crate) header: HeaderValue,
-    /// The session it came from.
+    /// The session or key it came from.
     pub(crate) session_id: SessionId,
+    /// Whose rights it carries.
+    pub(crate) client_id: Option<ClientId>,
+    /// The person.
+    pub(crate) person_id: Option<PersonId>,
+    /// Who sends requests with it, as far as limits are concerned.
+    pub(crate) caller: Caller,
+    /// What it may do at most.
+    pub(crate) capabilities: BTreeSet<Capability>,
+    /// Where alone it may be used from; empty means anywhere.
+    networks: Vec<IpNet>,
 }
 
 impl SignedIdentity {
@@ -29,11 +47,35 @@ impl SignedIdentity {
     pub(crate) const HEADER: HeaderName = HeaderName::from_static(IDENTITY);
 
     /// Takes auth's answer.
-    pub(crate) fn new(answer: &IdentityResponse) -> Result<Self, InvalidHeaderValue> {
-        let mut header = HeaderValue::from_str(&answer.identity)?;
+    pub(crate) fn new(answer: &IdentityResponse) -> anyhow::Result<Self> {
+        let mut header =
+            HeaderValue::from_str(&answer.identity).context("putting the identity into a header")?;
         header.set_sensitive(true);
-        Ok(Self { header, session_id: answer.session_id })
+        let claims = claims(&answer.identity)?;
+        let networks = answer.networks.iter().map(|network| network.parse::<IpNet>());
+        Ok(Self {
+            header,
+            session_id: answer.session_id,
+            client_id: answer.client_id,
+            person_id: answer.person_id,
+            caller: Caller::of_identity(&claims),
+            capabilities: claims.capabilities,
+            networks: networks.collect::<Result<_, _>>().context("reading the identity's networks")?,
+        })
     }
+
+    /// Whether it may be used from where the client is. An uncertain address is in no network.
+    pub(crate) fn admits(&self, client: Client) -> bool {
+        self.networks.is_empty()
+            || client.is_certain && self.networks.iter().any(|network| network.contains(&client.address))
+    }
+}
+
+/// What a signed identity says. Its signature is for the services behind: here it comes from auth itself.
+fn claims(identity: &str) -> anyhow::Result<Identity> {
+    let payload = identity.split('.').nth(1).context("finding the claims of the identity")?;
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).context("decoding the claims of the identity")?;
+    serde_json::from_slice(&payload).context("reading the claims of the identity")
 }
 
 /// What auth said about a token; `None`: it is nobody's, and stays so, because tokens are random.
@@ -43,12 +85,15 @@ pub(crate) struct Entry {
     pub(crate) identity: Option<Arc<SignedIdentity>>,
     /// Until when this may be used.
     pub(crate) fresh_until: Instant,
+    /// Until when the identity may be used at all.
+    pub(crate) valid_until: Instant,
 }
 
 impl Entry {
-    /// An entry for a while.
-    pub(crate) fn new(identity: Option<Arc<SignedIdentity>>, lifetime: Duration) -> Self {
-        Self { identity, fresh_until: Instant::now() + lifetime }
+    /// An entry that is fresh for a while, and is good for a while longer when nobody can be asked.
+    pub(crate) fn new(identity: Option<Arc<SignedIdentity>>, fresh: Duration, valid: Duration) -> Self {
+        let now = Instant::now();
+        Self { identity, fresh_until: now + fresh.min(valid), valid_until: now + valid }
     }
 
     fn is_fresh(&self) -> bool {
@@ -57,6 +102,11 @@ impl Entry {
 
     fn belongs_to(&self, session: SessionId) -> bool {
         self.identity.as_ref().is_some_and(|identity| identity.session_id == session)
+    }
+
+    /// An identity that does not say whose rights it carries may carry any.
+    fn carries_rights_of(&self, client: ClientId) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.client_id.is_none_or(|own| own == client))
     }
 }
 
@@ -121,6 +171,18 @@ impl IdentityCache {
         self.entries.retain(|_, entry| !entry.belongs_to(session));
     }
 
+    /// Finds an identity that is good still, though it may not be fresh: for when nobody can be asked.
+    pub(crate) fn recall(&self, token: &str) -> Option<Arc<SignedIdentity>> {
+        let entry = self.entries.get(&hash(token)).filter(|entry| Instant::now() < entry.valid_until)?;
+        entry.identity
+    }
+
+    /// Removes what carries the rights of a client's people, because those changed.
+    pub(crate) fn revoke_client(&self, client: ClientId) {
+        self.revocations.fetch_add(1, Ordering::AcqRel);
+        self.entries.retain(|_, entry| !entry.carries_rights_of(client));
+    }
+
     /// Removes everything, because revocations may have passed unheard.
     pub(crate) fn clear(&self) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
@@ -155,9 +217,90 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
+    fn identity(change: impl FnOnce(&mut IdentityResponse)) -> SignedIdentity {
+        let claims = testkit::identity::of(ClientId::generate(), PersonId::generate(), &[Capability::Web]);
+        let mut answer = IdentityResponse {
+            identity: testkit::identity::Signer::shared().token(&claims),
+            session_id: claims.session_id,
+            expires_at: 0,
+            client_id: Some(claims.client_id),
+            person_id: Some(claims.sub),
+            networks: vec![],
+        };
+        change(&mut answer);
+        SignedIdentity::new(&answer).unwrap()
+    }
+
     fn entry(session: SessionId, lifetime: Duration) -> Entry {
-        let answer = IdentityResponse { identity: "signed".to_owned(), session_id: session, expires_at: 0 };
-        Entry::new(Some(Arc::new(SignedIdentity::new(&answer).unwrap())), lifetime)
+        let identity = identity(|answer| answer.session_id = session);
+        Entry::new(Some(Arc::new(identity)), lifetime, lifetime)
+    }
+
+    #[test]
+    fn an_identity_says_what_it_may_do_and_from_where() {
+        let anywhere = identity(|_answer| {});
+        assert!(anywhere.capabilities.contains(&Capability::Web));
+        assert_eq!(anywhere.caller, Caller::Person(anywhere.person_id.unwrap()));
+        let at_home = identity(|answer| answer.networks = vec!["10.0.0.0/8".to_owned()]);
+        let admits = |identity: &SignedIdentity, address: &str, is_certain| {
+            identity.admits(Client { address: address.parse().unwrap(), is_certain })
+        };
+        assert!(admits(&anywhere, "192.0.2.1", false));
+        assert!(admits(&at_home, "10.1.2.3", true));
+        assert!(!admits(&at_home, "10.1.2.3", false));
+        assert!(!admits(&at_home, "192.0.2.1", true));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_identity() {
+        let broken = |identity: &str, networks: &[&str]| {
+            SignedIdentity::new(&IdentityResponse {
+                identity: identity.to_owned(),
+                session_id: SessionId::generate(),
+                expires_at: 0,
+                client_id: None,
+                person_id: None,
+                networks: networks.iter().map(|network| (*network).to_owned()).collect(),
+            })
+            .is_err()
+        };
+        let claims = testkit::identity::of(ClientId::generate(), PersonId::generate(), &[]);
+        let signed = testkit::identity::Signer::shared().token(&claims);
+        assert!(!broken(&signed, &["10.0.0.0/8"]));
+        assert!(broken(&signed, &["10.0.0.0/8", "home"]));
+        assert!(broken("signed", &[]));
+        assert!(broken("a.b.c", &[]));
+    }
+
+    #[tokio::test]
+    async fn a_change_of_rights_removes_the_clients_entries_only() {
+        let cache = IdentityCache::new(100);
+        let client = ClientId::generate();
+        let of = |client: Option<ClientId>| {
+            Entry::new(Some(Arc::new(identity(|answer| answer.client_id = client))), MINUTE, MINUTE)
+        };
+        fill(&cache, "changed", of(Some(client))).await;
+        fill(&cache, "unknown", of(None)).await;
+        fill(&cache, "other", of(Some(ClientId::generate()))).await;
+        cache.revoke_client(client);
+        assert!(!knows(&cache, "changed").await);
+        assert!(!knows(&cache, "unknown").await);
+        assert!(knows(&cache, "other").await);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_fresh_may_be_recalled_for_as_long_as_it_is_valid() {
+        let cache = IdentityCache::new(100);
+        let of = |fresh, valid| Entry::new(Some(Arc::new(identity(|_answer| {}))), fresh, valid);
+        fill(&cache, "stale", of(Duration::ZERO, MINUTE)).await;
+        fill(&cache, "over", of(Duration::ZERO, Duration::ZERO)).await;
+        fill(&cache, "nobody", Entry::new(None, MINUTE, MINUTE)).await;
+        assert!(cache.recall("stale").is_some());
+        assert!(cache.recall("over").is_none());
+        assert!(cache.recall("nobody").is_none());
+        assert!(cache.recall("unknown").is_none());
+        cache.clear();
+        assert!(cache.recall("stale").is_none());
     }
 
     async fn fill(cache: &IdentityCache, token: &str, entry: Entry) {
@@ -203,7 +346,7 @@ mod tests {
         let cache = IdentityCache::new(100);
         fill(&cache, "a", entry(SessionId::generate(), Duration::ZERO)).await;
         assert!(!knows(&cache, "a").await);
-        fill(&cache, "b", Entry::new(None, MINUTE)).await;
+        fill(&cache, "b", Entry::new(None, MINUTE, MINUTE)).await;
         assert!(knows(&cache, "b").await);
     }
 

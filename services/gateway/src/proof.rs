@@ -43,6 +43,11 @@ impl<'a> Proof<'a> {
     }
 }
 
+/// Whether a request says that one of our pages sent it. Where it says nothing, it is not ours.
+pub(crate) fn is_own_page(headers: &HeaderMap, origins: &[String]) -> bool {
+    headers.contains_key(ORIGIN) && provenance(headers).is_ours(origins)
+}
+
 /// Whether a method changes nothing (RFC 9110, section 9.2.1).
 pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)

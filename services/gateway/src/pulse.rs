@@ -10,6 +10,8 @@ pub(crate) struct Pulse {
     silence_max: Duration,
     /// Milliseconds since the start, by stream; 0 while there is none.
     beats: Vec<AtomicU64>,
+    /// The last beat of any of them.
+    last: AtomicU64,
 }
 
 impl Pulse {
@@ -19,6 +21,7 @@ impl Pulse {
             started: Instant::now(),
             silence_max,
             beats: (0..streams).map(|_| AtomicU64::new(0)).collect(),
+            last: AtomicU64::new(0),
         }
     }
 
@@ -30,9 +33,18 @@ impl Pulse {
         self.beats.iter().any(|beat| is_recent(beat.load(Ordering::Acquire)))
     }
 
+    /// Whether a stream beat within a time, though none may do so any more.
+    pub(crate) fn was_felt_within(&self, time: Duration) -> bool {
+        let last = self.last.load(Ordering::Acquire);
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        last != 0 && self.elapsed_ms().saturating_sub(last) < time
+    }
+
     /// A stream beat.
     pub(crate) fn beat(&self, stream: usize) {
-        self.set(stream, self.elapsed_ms().max(1));
+        let moment = self.elapsed_ms().max(1);
+        self.last.fetch_max(moment, Ordering::AcqRel);
+        self.set(stream, moment);
     }
 
     /// A stream ended.
@@ -71,10 +83,23 @@ mod tests {
     #[test]
     fn an_old_beat_is_none() {
         let started = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
-        let pulse =
-            Pulse { started, silence_max: Duration::from_secs(3), beats: vec![AtomicU64::new(6_000)] };
+        let pulse = Pulse {
+            started,
+            silence_max: Duration::from_secs(3),
+            beats: vec![AtomicU64::new(6_000)],
+            last: AtomicU64::new(6_000),
+        };
         assert!(!pulse.is_felt());
+        assert!(pulse.was_felt_within(Duration::from_secs(5)));
+        assert!(!pulse.was_felt_within(Duration::from_secs(3)));
         pulse.beat(0);
         assert!(pulse.is_felt());
+        pulse.stop(0);
+        assert!(pulse.was_felt_within(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn who_never_felt_anything_has_nothing_to_go_on_with() {
+        assert!(!Pulse::new(1, Duration::from_secs(3)).was_felt_within(Duration::from_hours(1)));
     }
 }

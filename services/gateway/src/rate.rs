@@ -9,7 +9,8 @@ use quick_cache::sync::Cache;
 
 use crate::refusal::Refusal;
 
-const SECOND: u64 = 1_000_000;
+/// A second in microseconds.
+pub(crate) const SECOND: u64 = 1_000_000;
 
 /// What one client may do.
 #[derive(Clone, Copy, Debug)]
@@ -20,16 +21,58 @@ pub(crate) struct Rate {
     pub(crate) burst: u64,
 }
 
-/// A bucket for each client network. All times are microseconds since the start.
+/// A bucket of tokens, but for how full it is: that is one number, the moment at which it is full again. All times are
+/// microseconds since some start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    /// How long a token takes to come back.
+    token: u64,
+    /// How long the bucket takes to fill.
+    capacity: u64,
+}
+
+impl Bucket {
+    /// So many tokens, each of which takes so long to come back.
+    pub(crate) fn new(token: u64, tokens: u64) -> Self {
+        Self { token: token.max(1), capacity: token.max(1).saturating_mul(tokens) }
+    }
+
+    /// Takes a token, or says how long the next one takes.
+    pub(crate) fn take(&self, full_at: &AtomicU64, now: u64) -> Result<(), u64> {
+        let taken = |full_at| self.taken(full_at, now).ok();
+        match full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, taken) {
+            Ok(_before) => Ok(()),
+            Err(full_at) => self.taken(full_at, now).map(drop),
+        }
+    }
+
+    /// Says whether there is a token, or how long one takes.
+    pub(crate) fn look(&self, full_at: u64, now: u64) -> Result<(), u64> {
+        self.taken(full_at, now).map(drop)
+    }
+
+    /// How many tokens there are.
+    pub(crate) fn left(&self, full_at: u64, now: u64) -> u64 {
+        self.capacity.saturating_sub(full_at.saturating_sub(now)).checked_div(self.token).unwrap_or(0)
+    }
+
+    /// When the bucket is full again after one more token was taken out of it.
+    fn taken(&self, full_at: u64, now: u64) -> Result<u64, u64> {
+        let full_at = full_at.max(now).saturating_add(self.token);
+        match (full_at - now).checked_sub(self.capacity) {
+            None | Some(0) => Ok(full_at),
+            Some(missing) => Err(missing),
+        }
+    }
+}
+
+/// A bucket for each client network.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     /// When each bucket is full again. A full one need not be known, so the least used may be forgotten.
     full_at: Cache<IpAddr, Arc<AtomicU64>>,
     started: Instant,
-    /// How long a token takes to come back.
-    token: u64,
-    /// How long a bucket takes to fill.
-    capacity: u64,
+    bucket: Bucket,
 }
 
 impl Buckets {
@@ -39,8 +82,7 @@ impl Buckets {
         Self {
             full_at: Cache::new(networks_max),
             started: Instant::now(),
-            token,
-            capacity: token.saturating_mul(rate.burst),
+            bucket: Bucket::new(token, rate.burst),
         }
     }
 
@@ -55,36 +97,32 @@ impl Buckets {
     }
 
     fn take_at(&self, address: IpAddr, now: u64) -> Result<(), Refusal> {
-        let bucket =
+        let full_at =
             self.full_at.get_or_insert_with(&network(address), || Ok::<_, Refusal>(Arc::default()))?;
-        let taken = |full_at| self.taken(full_at, now).ok();
-        match bucket.fetch_update(Ordering::AcqRel, Ordering::Acquire, taken) {
-            Ok(_before) => Ok(()),
-            Err(full_at) => self.taken(full_at, now).map(drop),
-        }
+        self.bucket.take(&full_at, now).map_err(too_many)
     }
 
     fn look_at(&self, address: IpAddr, now: u64) -> Result<(), Refusal> {
-        let full_at = self.full_at.get(&network(address)).map_or(0, |bucket| bucket.load(Ordering::Acquire));
-        self.taken(full_at, now).map(drop)
-    }
-
-    /// When a bucket is full again after one more token was taken out of it.
-    fn taken(&self, full_at: u64, now: u64) -> Result<u64, Refusal> {
-        let full_at = full_at.max(now).saturating_add(self.token);
-        match (full_at - now).checked_sub(self.capacity) {
-            None | Some(0) => Ok(full_at),
-            Some(missing) => Err(Refusal::TooManyRequests { retry_after_seconds: missing.div_ceil(SECOND) }),
-        }
+        let full_at = self.full_at.get(&network(address)).map_or(0, |full_at| full_at.load(Ordering::Acquire));
+        self.bucket.look(full_at, now).map_err(too_many)
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(Duration::as_micros(&self.started.elapsed())).unwrap_or(u64::MAX)
+        micros(self.started.elapsed())
     }
 }
 
+fn too_many(missing: u64) -> Refusal {
+    Refusal::TooManyRequests { retry_after_seconds: missing.div_ceil(SECOND) }
+}
+
+/// A time in microseconds.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Whoever has one address of an IPv6 network of 64 bits has them all.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

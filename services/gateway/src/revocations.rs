@@ -1,8 +1,9 @@
 //! Listens for ended sessions, so that a cached identity dies with its session.
 //!
 //! One stream is held to every address of auth; each carries every revocation and beats once a second. While none
-//! beats the cache is not used, because nobody would tell that an entry is dead. A stream that begins or ends empties
-//! the cache: revocations may have passed unheard.
+//! beats auth is asked about every request, because nobody would tell that an entry is dead; only when auth does not
+//! answer either, reads go on from the cache for a moment. A stream that begins empties the cache: revocations may have
+//! passed unheard.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,6 @@ impl RevocationStream {
                     tracing::info!(upstream.address = self.origin, "auth tells about ended sessions");
                     let error = self.follow(stream).await;
                     self.pulse.stop(self.number);
-                    self.cache.clear();
                     self.complain(error);
                 }
                 Err(error) if failures == 0 => {
@@ -133,6 +133,9 @@ impl RevocationStream {
     fn hear(&self, revocation: &Revocation) {
         if let Some(session) = revocation.session_id {
             self.cache.revoke(session);
+        }
+        if let Some(client) = revocation.client_id {
+            self.cache.revoke_client(client);
         }
         self.pulse.beat(self.number);
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::Capability;
+use inspect::Mode;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,25 @@ pub struct Route {
     /// Whether a `POST` here tries a password: each client may send only so many.
     #[serde(default)]
     pub sign_in: bool,
+    /// The class of its requests in `[rates.classes]`; without one they are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// What happens to requests that look like attacks, where it is not what `[inspection]` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect: Option<Mode>,
+    /// What who passes must at least have. The service behind looks again, and more closely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<Capability>,
+    /// Whether a connection here may become a WebSocket.
+    #[serde(default)]
+    pub upgrade: bool,
+    /// Whether an answer here may be silent and long: server-sent events.
+    #[serde(default)]
+    pub stream: bool,
+    /// The largest body, where it is not what `[limits]` says. A multipart body over what is read whole is passed on
+    /// while it arrives, and its parts are looked at by the service behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_bytes_max: Option<usize>,
 }
 
 impl Route {
@@ -52,6 +73,12 @@ impl Route {
     fn holds(&self, path: &str) -> bool {
         covers(self.prefix.trim_end_matches('/'), path)
     }
+}
+
+/// Whether a text may be the prefix of a route: a path with nothing to decode.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte == b'/' || inspect::path::is_unreserved(byte));
+    is_plain && inspect::path::check_path(text).is_ok()
 }
 
 /// A line of the table with the name it has in log and metrics.
@@ -73,6 +100,11 @@ impl Routes {
         Self(routes.into_iter().map(line).collect())
     }
 
+    /// The prefixes as the settings give them.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|line| line.route.prefix.as_str())
+    }
+
     /// The line of a checked path: the longest prefix that covers it.
     pub(crate) fn find(&self, path: &str) -> Option<&Line> {
         if covers(INTERNAL_PREFIX, path) {
@@ -82,8 +114,8 @@ impl Routes {
     }
 }
 
-/// Whether `path` is `prefix` or lies below it. `/log` does not cover `/login`.
-fn covers(prefix: &str, path: &str) -> bool {
+/// Whether `path` is `prefix`, given without a slash at its end, or lies below it. `/log` does not cover `/login`.
+pub(crate) fn covers(prefix: &str, path: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -93,11 +125,11 @@ mod tests {
 
     fn routes() -> Routes {
         let route = |prefix: &str, upstream: &str, access| Route {
-            prefix: prefix.to_owned(),
-            upstream: upstream.to_owned(),
             access,
-            networks: List::default(),
-            sign_in: false,
+            ..serde_json::from_value(serde_json::json!({
+                "prefix": prefix, "upstream": upstream, "access": "public"
+            }))
+            .unwrap()
         };
         Routes::new(vec![
             route("/", "web", Access::Required),
@@ -145,13 +177,11 @@ mod tests {
 
     #[test]
     fn a_route_may_be_for_some_networks_only() {
-        let route = Route {
-            prefix: "/health/detailed/".to_owned(),
-            upstream: "health".to_owned(),
-            access: Access::Public,
-            networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()].into(),
-            sign_in: false,
-        };
+        let route: Route = serde_json::from_value(serde_json::json!({
+            "prefix": "/health/detailed/", "upstream": "health", "access": "public",
+            "networks": ["10.0.0.0/8", "::1/128"],
+        }))
+        .unwrap();
         let admits = |address: &str, is_certain| {
             route.admits(Client { address: address.parse().unwrap(), is_certain })
         };

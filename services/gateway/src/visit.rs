@@ -1,14 +1,18 @@
 //! One request as far as the gateway knows it, and what it becomes for the upstream.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HeaderValue};
+use domain::security::SecurityEventKind;
 use http::header::{self as upstream_side, HeaderName};
+use inspect::Inspector;
 use service::{Problem, prefers_page};
 use tokio::time::Instant;
 
+use crate::caller::Caller;
 use crate::client_address::Client;
 use crate::cookies;
 use crate::csrf::Subject;
@@ -20,14 +24,22 @@ use crate::proxy::{AnswerLimits, Onward};
 use crate::refusal::Refusal;
 use crate::routes::{Line, Route};
 use crate::security_headers::Nonce;
+use crate::settings::AUTH;
+use crate::snapshot::Snapshot;
+use crate::spool::Sighting;
 
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static(api::headers::CLIENT_ADDRESS);
+const DEVICE: HeaderName = HeaderName::from_static(api::headers::DEVICE);
+const STEP: HeaderName = HeaderName::from_static(api::headers::STEP);
 const CORRELATION_ID: HeaderName = HeaderName::from_static(api::headers::CORRELATION_ID);
 const CSRF_TOKEN: HeaderName = HeaderName::from_static(api::headers::CSRF_TOKEN);
 const DEADLINE_MS: HeaderName = HeaderName::from_static(api::headers::DEADLINE_MS);
 const INTERNAL_KEY: HeaderName = HeaderName::from_static(api::headers::INTERNAL_KEY);
 const NONCE: HeaderName = HeaderName::from_static(api::headers::NONCE);
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The upstream that writes the pages.
+const WEB: &str = "web";
 
 /// What ties a call to the request that causes it.
 #[derive(Clone, Debug)]
@@ -69,7 +81,12 @@ enum Mark<'a> {
 /// One request at the door.
 pub(crate) struct Visit<'a> {
     pub(crate) request: &'a HttpRequest,
+    snapshot: &'a Snapshot,
     pub(crate) route: &'a Route,
+    pub(crate) template: &'a Arc<str>,
+    pub(crate) inspector: Option<&'a Inspector>,
+    /// Who it is, once auth has said so.
+    pub(crate) identity: OnceCell<Arc<SignedIdentity>>,
     pub(crate) credential: Credential<'a>,
     pub(crate) cause: Cause,
     pub(crate) client: Client,
@@ -79,25 +96,52 @@ pub(crate) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     /// Finds route, client and credential of a guarded request.
-    pub(crate) fn receive(request: &'a HttpRequest, gate: &'a Gate) -> Result<Self, Problem> {
-        let Line { route, template } = gate.routes.find(request.path()).ok_or_else(Problem::not_found)?;
+    pub(crate) fn receive(
+        request: &'a HttpRequest,
+        gate: &'a Gate,
+        snapshot: &'a Snapshot,
+    ) -> Result<Self, Problem> {
+        let table = &snapshot.table;
+        let Line { route, template } = table.routes.find(request.path()).ok_or_else(Problem::not_found)?;
         service::name_route(request, Arc::clone(template));
-        let peer =
-            request.peer_addr().ok_or_else(|| Problem::internal().because("the connection has no peer"))?;
-        let client = Client::of(peer.ip(), request.headers(), &gate.trusted_networks);
+        let client = gate.client_of(request)?;
         if !route.admits(client) {
             return Err(Problem::not_found());
         }
         let credential = Credential::of(request);
         Ok(Self {
             request,
+            snapshot,
             route,
+            template,
+            inspector: table.inspectors.find(request.path()),
+            identity: OnceCell::new(),
             credential,
             cause: Cause::of(request)?,
             client,
             mark: mark(request, credential)?,
             deadline: Instant::now() + gate.upstream_timeout,
         })
+    }
+
+    /// Who sends requests, as far as limits are concerned.
+    pub(crate) fn caller(&self) -> Caller {
+        self.identity.get().map_or_else(|| Caller::of_network(self.client.address), |who| who.caller)
+    }
+
+    /// What the security log is to know about it.
+    pub(crate) fn sighting(&self, kind: SecurityEventKind, detail: serde_json::Value) -> Sighting {
+        let identity = self.identity.get();
+        Sighting {
+            kind,
+            address: self.client.address,
+            route: Some(Arc::clone(self.template)),
+            correlation_id: service::correlation_id(self.request),
+            client_id: identity.and_then(|identity| identity.client_id),
+            person_id: identity.and_then(|identity| identity.person_id),
+            session_id: identity.map(|identity| identity.session_id),
+            detail,
+        }
     }
 
     /// What the request's CSRF token is bound to.
@@ -125,8 +169,9 @@ impl<'a> Visit<'a> {
         identity: Option<&'a SignedIdentity>,
         nonce: &'a Nonce,
     ) -> Result<Onward<'a>, Problem> {
-        let upstream = gate.upstreams.get(&self.route.upstream);
-        let upstream = upstream
+        let upstream = self
+            .snapshot
+            .upstream(&self.route.upstream)
             .ok_or_else(|| Problem::internal().because("the route's upstream is not in the settings"))?;
         Ok(Onward {
             upstream,
@@ -164,9 +209,25 @@ impl<'a> Visit<'a> {
         if let Some(identity) = identity {
             headers.insert(SignedIdentity::HEADER, identity.header.clone());
         }
+        if matches!(self.route.upstream.as_str(), AUTH | WEB) {
+            self.hand_on_cookies(&mut headers)?;
+        }
         let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();
         headers.insert(DEADLINE_MS, u64::try_from(left).unwrap_or(u64::MAX).into());
         Ok(headers)
+    }
+
+    /// The cookies of a sign-in under way and of a known browser mean something to auth, and to web, which asks auth.
+    fn hand_on_cookies(&self, headers: &mut upstream_side::HeaderMap) -> Result<(), Problem> {
+        let lines = || self.request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
+        for (name, value) in [(STEP, cookies::step(lines())), (DEVICE, cookies::device(lines()))] {
+            if let Some(value) = value {
+                let mut value = upstream_side::HeaderValue::from_str(value).map_err(unfit)?;
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -48,3 +48,9 @@ pub(crate) fn see_other(path: &str) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish()
 }
+
+/// Says that trying again in a moment may help.
+pub(crate) fn try_again(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}

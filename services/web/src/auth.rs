@@ -1,84 +1,122 @@
-//! Calls to auth: sign-in and sign-out.
+//! Questions to auth, asked for the person whose request it is.
 
-use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
-use api::session::SignIn;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, HttpRequest};
 use reqwest::{RequestBuilder, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use service::{ClientAddress, Problem};
 
-use crate::state::State;
+use crate::state::Shared;
 
-/// What auth said.
-pub(crate) struct Answer {
-    /// The status, which is also ours.
-    pub(crate) status: StatusCode,
-    /// Cookies for the browser.
-    pub(crate) cookies: Vec<HeaderValue>,
-    /// Seconds to wait, as auth said it.
-    pub(crate) retry_after: Option<HeaderValue>,
-    /// Why it refused, in words for the reader.
-    pub(crate) refusal: Option<String>,
-}
+mod outcome;
 
-/// Asks auth to let somebody in; a session the request belongs to ends with that.
-pub(crate) async fn sign_in(
-    state: &State,
-    request: &HttpRequest,
+pub(crate) use outcome::{Done, Outcome, Refused};
+
+/// What of a request auth is told beside the question: who asks, with which browser, and what it carries of a sign-in
+/// under way.
+const PASSED_ON: [&str; 4] =
+    [api::headers::IDENTITY, api::headers::STEP, api::headers::DEVICE, "user-agent"];
+
+/// Auth, as a handler asks it; 401 `internal-only` for what did not come through the gateway.
+pub(crate) struct Auth {
+    state: Shared,
+    request: HttpRequest,
     address: ClientAddress,
-    form: &SignIn,
-) -> Result<Answer, Problem> {
-    let call = state
-        .http
-        .post(state.sessions.clone())
-        .header(api::headers::CLIENT_ADDRESS, address.0.to_string())
-        .header(api::headers::INTERNAL_KEY, state.internal_key.expose())
-        .json(form);
-    send(forward(call, request, &[header::USER_AGENT.as_str(), api::headers::IDENTITY]), request).await
 }
 
-/// Asks auth to end the session the request belongs to.
-pub(crate) async fn sign_out(state: &State, request: &HttpRequest) -> Result<Answer, Problem> {
-    let call = state.http.delete(state.sessions.clone());
-    send(forward(call, request, &[api::headers::IDENTITY]), request).await
+impl FromRequest for Auth {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let address = ClientAddress::from_request(request, payload).into_inner();
+        ready(address.and_then(|address| {
+            let state = request.app_data::<Shared>().cloned();
+            let state =
+                state.ok_or_else(|| Problem::internal().because("the state of web is not registered"))?;
+            Ok(Self { state, request: request.clone(), address })
+        }))
+    }
 }
 
-fn forward(call: RequestBuilder, request: &HttpRequest, names: &[&str]) -> RequestBuilder {
-    names.iter().fold(call, |call, name| match request.headers().get(*name) {
-        Some(value) => call.header(*name, value.as_bytes()),
-        None => call,
-    })
+impl Auth {
+    /// Reads something that nothing but its absence can refuse.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
+        match self.read(path).await? {
+            Ok(done) => done.json(),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Reads something.
+    pub(crate) async fn read(&self, path: &str) -> Result<Outcome, Problem> {
+        self.send(self.call(Method::GET, path)?).await
+    }
+
+    /// Has something done that its address says all about.
+    pub(crate) async fn order(&self, method: Method, path: &str) -> Result<Outcome, Problem> {
+        self.send(self.call(method, path)?).await
+    }
+
+    /// Has something done.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Outcome, Problem> {
+        self.send(self.call(method, path)?.json(body)).await
+    }
+
+    fn call(&self, method: Method, path: &str) -> Result<RequestBuilder, Problem> {
+        let method = reqwest::Method::from_bytes(method.as_str().as_bytes()).map_err(unfit)?;
+        let address = self.state.auth.join(path).map_err(unfit)?;
+        let call = self
+            .state
+            .http
+            .request(method, address)
+            .header(api::headers::CLIENT_ADDRESS, self.address.0.to_string())
+            .header(api::headers::INTERNAL_KEY, self.state.internal_key.expose());
+        let headers = self.request.headers();
+        Ok(PASSED_ON.iter().fold(call, |call, name| match headers.get(*name) {
+            Some(value) => call.header(*name, value.as_bytes()),
+            None => call,
+        }))
+    }
+
+    async fn send(&self, call: RequestBuilder) -> Result<Outcome, Problem> {
+        let response = service::propagate(call, &self.request).send().await.map_err(|error| {
+            let problem =
+                if error.is_connect() { Problem::upstream_unavailable() } else { Problem::upstream_failed() };
+            problem.because(error)
+        })?;
+        read(response).await
+    }
 }
 
-async fn send(call: RequestBuilder, request: &HttpRequest) -> Result<Answer, Problem> {
-    let response = service::propagate(call, request).send().await.map_err(|error| {
-        let problem =
-            if error.is_connect() { Problem::upstream_unavailable() } else { Problem::upstream_failed() };
-        problem.because(error)
-    })?;
-    read(response).await
+/// What cannot be put into a question though it was checked: a mistake of ours.
+fn unfit(error: impl std::fmt::Display) -> Problem {
+    Problem::internal().because(error)
 }
 
-async fn read(response: Response) -> Result<Answer, Problem> {
-    let status = StatusCode::from_u16(response.status().as_u16())
-        .map_err(|error| Problem::upstream_failed().because(error))?;
+async fn read(response: Response) -> Result<Outcome, Problem> {
+    let broken = |error: &dyn std::fmt::Display| Problem::upstream_failed().because(error);
+    let status = StatusCode::from_u16(response.status().as_u16()).map_err(|error| broken(&error))?;
     let values = |name: &str| -> Vec<HeaderValue> {
         let all = response.headers().get_all(name).iter();
         all.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok()).collect()
     };
     let cookies = values(header::SET_COOKIE.as_str());
     let retry_after = values(header::RETRY_AFTER.as_str()).into_iter().next();
-    let refusal = if status.is_success() { None } else { Some(words(response).await?) };
-    Ok(Answer { status, cookies, retry_after, refusal })
-}
-
-/// The words of a problem; those of its fields when it names fields.
-async fn words(response: Response) -> Result<String, Problem> {
-    let problem: api::Problem =
-        response.json().await.map_err(|error| Problem::upstream_failed().because(error))?;
-    if problem.errors.is_empty() {
-        return Ok(problem.detail);
+    if status.is_success() {
+        let body = response.bytes().await.map_err(|error| broken(&error))?.to_vec();
+        return Ok(Ok(Done { status, cookies, body }));
     }
-    let details: Vec<&str> = problem.errors.iter().map(|error| error.detail.as_str()).collect();
-    Ok(details.join(" "))
+    let problem: api::Problem = response.json().await.map_err(|error| broken(&error))?;
+    Ok(Err(Refused { status, problem, retry_after }))
 }

@@ -1,5 +1,6 @@
 //! From what the store reads to what the contract promises.
 
+pub(crate) mod security;
 pub(crate) mod task;
 
 use api::person::PersonChoice;

@@ -3,11 +3,13 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use app::Error;
 use domain::{Actor, Capability};
 use service::{Caller, Problem};
 
+use crate::answer;
+use crate::state::State;
 use crate::view::{Shell, Visitor, Zone};
 
 /// The frame of a page for somebody who is signed in and may use pages at all; 401 and 403 without.
@@ -16,7 +18,15 @@ pub(crate) struct Frame {
     pub(crate) shell: Shell,
     /// Who acts.
     pub(crate) actor: Actor,
+    /// Unix seconds at which the person last proved who they are.
+    pub(crate) proven_at: u64,
+    /// Whether the person has to set up a second factor before anything else.
+    pub(crate) owes_factor: bool,
 }
+
+/// The frame of a page about the reader's own account: whoever is signed in may use it, also who owes a second factor
+/// and therefore may do nothing else.
+pub(crate) struct OwnFrame(pub(crate) Frame);
 
 /// The frame of a page for nobody in particular.
 pub(crate) struct PublicFrame {
@@ -60,6 +70,16 @@ impl FromRequest for Frame {
     }
 }
 
+impl FromRequest for OwnFrame {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload).into_inner();
+        ready(caller.map(|caller| Self(Frame::around(request, caller))))
+    }
+}
+
 impl Frame {
     fn around(request: &HttpRequest, Caller { identity, actor }: Caller) -> Self {
         let zone = Zone::named(&identity.time_zone);
@@ -68,8 +88,21 @@ impl Frame {
             client_name: identity.client_name,
             capabilities: identity.capabilities,
             demo: identity.demo,
+            looks_into_another: identity.elevation_id.is_some(),
         };
-        Self { shell: shell(request, Some(visitor), zone), actor }
+        Self {
+            shell: shell(request, Some(visitor), zone),
+            actor,
+            proven_at: identity.auth_time,
+            owes_factor: identity.owes_factor,
+        }
+    }
+
+    /// Where to prove first who sits there, when the last proof is older than a form takes it that leads to `next`.
+    pub(crate) fn step_up_for(&self, state: &State, next: &str) -> Option<HttpResponse> {
+        let now = u64::try_from(state.clock.now().as_second()).unwrap_or(0);
+        let is_fresh = now.saturating_sub(self.proven_at) <= state.step_up.fresh_seconds;
+        (!is_fresh).then(|| answer::see_other(&step_up_path(next)))
     }
 
     /// Refuses who lacks a capability the page is for.
@@ -100,6 +133,21 @@ impl FromRequest for Htmx {
             page: header(request, "hx-current-url").and_then(local_path),
         }))
     }
+}
+
+/// The page that asks who sits there, and leads on to `next`.
+pub(crate) fn step_up_path(next: &str) -> String {
+    format!("/step-up?{}", pair("next", next))
+}
+
+/// One pair of a query.
+pub(crate) fn pair(name: &str, value: &str) -> String {
+    serde_urlencoded::to_string([(name, value)]).expect("a pair of texts can be encoded")
+}
+
+/// A path of ours to go on to, or the start.
+pub(crate) fn local_or_start(next: &str) -> String {
+    if is_local(next) { next.to_owned() } else { "/".to_owned() }
 }
 
 /// Path and query of an absolute address.

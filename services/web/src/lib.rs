@@ -10,10 +10,12 @@ mod filter;
 mod frame;
 mod pages;
 mod people;
+mod people_words;
 mod problems;
 mod refusal;
 mod rest;
 mod routes;
+mod security_words;
 mod settings;
 mod state;
 mod task_filter;
@@ -24,7 +26,8 @@ mod words;
 use actix_web::web::Data;
 use service::{About, Context, Process};
 
-pub use settings::{LookupSettings, Settings, UpstreamSettings};
+pub use routes::ROUTES;
+pub use settings::{LookupSettings, Settings, StepUpSettings, UpstreamSettings};
 
 use crate::state::State;
 
@@ -47,6 +50,6 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
     let state = Data::new(state);
     Process::new(&ctx).serve(&ctx.settings.http, move |config| {
         config.app_data(trust.clone()).app_data(state.clone());
-        routes::configure(config);
+        ROUTES.configure(config);
     })
 }

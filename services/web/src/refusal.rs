@@ -2,11 +2,17 @@
 
 use std::borrow::Cow;
 
-use domain::{Fault, FaultKind};
+use domain::{Fault, FaultKind, FieldError};
 
 /// A request that cannot be turned into a question for a use case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
+    /// Auth does not let the person do it.
+    #[error("auth refuses it")]
+    Forbidden(String),
+    /// The filter of the security log means nothing.
+    #[error("the filter of the security log means nothing")]
+    SecurityFilter(Vec<FieldError>),
     /// The `Idempotency-Key` is not a UUID.
     #[error("the idempotency key is not a UUID")]
     IdempotencyKey,
@@ -18,6 +24,8 @@ pub(crate) enum Refusal {
 impl Fault for Refusal {
     fn kind(&self) -> FaultKind {
         match self {
+            Self::Forbidden(_) => FaultKind::Forbidden,
+            Self::SecurityFilter(_) => FaultKind::Invalid,
             Self::IdempotencyKey => FaultKind::Malformed,
             Self::UnknownProblem => FaultKind::NotFound,
         }
@@ -25,6 +33,8 @@ impl Fault for Refusal {
 
     fn code(&self) -> &'static str {
         match self {
+            Self::Forbidden(_) => "forbidden",
+            Self::SecurityFilter(_) => "invalid-security-filter",
             Self::IdempotencyKey => "idempotency-key-malformed",
             Self::UnknownProblem => "problem-unknown",
         }
@@ -32,8 +42,14 @@ impl Fault for Refusal {
 
     fn public(&self) -> Cow<'static, str> {
         match self {
+            Self::Forbidden(reason) => reason.clone().into(),
+            Self::SecurityFilter(_) => "Correct the named fields.".into(),
             Self::IdempotencyKey => "`Idempotency-Key` takes a UUID.".into(),
             Self::UnknownProblem => "No problem has this code.".into(),
         }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        if let Self::SecurityFilter(fields) = self { fields } else { &[] }
     }
 }

@@ -1,100 +1,121 @@
-//! The URL table: what each address answers, and which capability its use case asks for.
+//! The URL table: what each address answers, and what it needs. There is no address beside it.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::to;
+use domain::Capability::{Admin, Operate, Security, Support, TicketsRead, TicketsWrite};
+use service::permission::Needs::{AnySignIn, Call, Nothing, OwnAccount, Page, PageFor};
+use service::permission::{PermissionTable, Route};
 
-use crate::pages::operate;
+use crate::pages::{account, operate, setup};
 use crate::{assets, pages, rest};
 
-/// Every address of web.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    public_pages(config);
-    signed_in_pages(config);
-    operators_pages(config);
-    api(config);
-    operators_api(config);
-}
+/// Every address of web; of two that fit, the first answers.
+pub const ROUTES: PermissionTable = PermissionTable { routes: TABLE, factor_page: Some("/account") };
 
-/// For everybody; the gateway lets them through without identity.
-fn public_pages(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/assets/{file}").get(assets::file))
-        .service(web::resource("/login").get(pages::login::show).post(pages::login::submit))
-        .service(web::resource("/problems/{code}").get(pages::problem::show));
-}
-
-/// For who is signed in and has `WEB`; lists and tickets need `TICKETS_READ`, forms `TICKETS_WRITE`. Everybody may leave.
-fn signed_in_pages(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/").get(pages::home::show))
-        .service(web::resource("/logout").post(pages::logout::submit))
-        .service(
-            web::resource("/tickets").get(pages::tickets::list::show).post(pages::tickets::create::submit),
-        )
-        .service(web::resource("/tickets/new").get(pages::tickets::create::show))
-        .service(web::resource("/tickets/{id}").get(pages::tickets::show::show))
-        .service(web::resource("/tickets/{id}/cancel").get(pages::tickets::cancel::show))
-        .service(web::resource("/tickets/{id}/state").post(pages::tickets::change::submit_state))
-        .service(web::resource("/tickets/{id}/comments").post(pages::tickets::change::submit_comment));
-}
-
-/// For programs; `TICKETS_READ` to read, `TICKETS_WRITE` to write.
-fn api(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/api/v1/openapi.json").get(rest::openapi::document))
-        .service(web::resource("/api/v1/tickets").get(rest::tickets::list).post(rest::tickets::create))
-        .service(web::resource("/api/v1/tickets/{id}").get(rest::tickets::get))
-        .service(web::resource("/api/v1/tickets/{id}/state").post(rest::tickets::move_to))
-        .service(web::resource("/api/v1/tickets/{id}/comments").post(rest::tickets::comment))
-        .service(web::resource("/api/v1/people/lookup").get(rest::people::lookup))
-        .service(web::resource("/api/v1/sites").get(rest::sites::list));
-}
-
-/// For operators, who have `WEB` and `OPERATE`.
-fn operators_pages(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/operate/tasks").get(operate::overview::show))
-        .service(web::resource("/operate/tasks/queues/{queue}/pause").post(operate::overview::pause))
-        .service(web::resource("/operate/tasks/queues/{queue}/resume").post(operate::overview::resume))
-        .service(web::resource("/operate/tasks/live").get(operate::list::live))
-        .service(web::resource("/operate/tasks/history").get(operate::list::history))
-        .service(web::resource("/operate/tasks/dead-letters").get(operate::dead_letters::show))
-        .service(web::resource("/operate/tasks/dead-letters/{id}/retry").post(operate::dead_letters::retry))
-        .service(
-            web::resource("/operate/tasks/dead-letters/{id}/discard")
-                .get(operate::dead_letters::ask)
-                .post(operate::dead_letters::discard),
-        )
-        .service(web::resource("/operate/tasks/schedules").get(operate::schedules::show))
-        .service(web::resource("/operate/tasks/schedules/pause").post(operate::schedules::pause))
-        .service(web::resource("/operate/tasks/schedules/resume").post(operate::schedules::resume))
-        .service(web::resource("/operate/tasks/schedules/run").post(operate::schedules::run))
-        .service(web::resource("/operate/tasks/audit").get(operate::audit::show))
-        .service(web::resource("/operate/tasks/{id}").get(operate::task::show))
-        .service(
-            web::resource("/operate/tasks/{id}/cancel")
-                .get(operate::task::ask_cancel)
-                .post(operate::task::cancel),
-        )
-        .service(web::resource("/operate/tasks/{id}/retry").post(operate::task::retry));
-}
-
-/// For operators' programs; `OPERATE`.
-fn operators_api(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/api/v1/operate/tasks").get(rest::tasks::live))
-        .service(web::resource("/api/v1/operate/tasks/queues").get(rest::tasks::queues))
-        .service(web::resource("/api/v1/operate/tasks/queues/{queue}/pause").post(rest::tasks::pause))
-        .service(web::resource("/api/v1/operate/tasks/queues/{queue}/resume").post(rest::tasks::resume))
-        .service(web::resource("/api/v1/operate/tasks/dead-letters").get(rest::tasks::dead_letters))
-        .service(
-            web::resource("/api/v1/operate/tasks/dead-letters/{id}/retry")
-                .post(rest::tasks::retry_dead_letter),
-        )
-        .service(
-            web::resource("/api/v1/operate/tasks/dead-letters/{id}/discard")
-                .post(rest::tasks::discard_dead_letter),
-        )
-        .service(web::resource("/api/v1/operate/tasks/{id}").get(rest::tasks::get))
-        .service(web::resource("/api/v1/operate/tasks/{id}/cancel").post(rest::tasks::cancel))
-        .service(web::resource("/api/v1/operate/tasks/{id}/retry").post(rest::tasks::retry));
-}
+const TABLE: &[Route] = &[
+    // For everybody; the gateway lets them through without identity.
+    Route::get("/assets/{file}", Nothing, || to(assets::file)),
+    Route::get("/login", Nothing, || to(pages::login::show)),
+    Route::post("/login", Nothing, || to(pages::login::submit)),
+    Route::get("/login/factor", Nothing, || to(pages::factor::show)),
+    Route::post("/login/factor", Nothing, || to(pages::factor::submit)),
+    Route::get("/forgot", Nothing, || to(pages::recovery::forgot)),
+    Route::post("/forgot", Nothing, || to(pages::recovery::send_link)),
+    Route::get("/reset/{token}", Nothing, || to(pages::recovery::reset)),
+    Route::post("/reset", Nothing, || to(pages::recovery::choose_password)),
+    Route::get("/verify/{token}", Nothing, || to(pages::recovery::verify)),
+    Route::post("/verify", Nothing, || to(pages::recovery::prove_address)),
+    Route::get("/problems/{code}", Nothing, || to(pages::problem::show)),
+    // For who is signed in. Everybody may leave.
+    Route::get("/", Page, || to(pages::home::show)),
+    Route::post("/logout", AnySignIn, || to(pages::logout::submit)),
+    Route::get("/tickets", PageFor(TicketsRead), || to(pages::tickets::list::show)),
+    Route::post("/tickets", PageFor(TicketsWrite), || to(pages::tickets::create::submit)),
+    Route::get("/tickets/new", PageFor(TicketsWrite), || to(pages::tickets::create::show)),
+    Route::get("/tickets/{id}", PageFor(TicketsRead), || to(pages::tickets::show::show)),
+    Route::get("/tickets/{id}/cancel", PageFor(TicketsWrite), || to(pages::tickets::cancel::show)),
+    Route::post("/tickets/{id}/state", PageFor(TicketsWrite), || to(pages::tickets::change::submit_state)),
+    Route::post("/tickets/{id}/comments", PageFor(TicketsWrite), || to(pages::tickets::change::submit_comment)),
+    // For everybody about their own account.
+    Route::get("/account", OwnAccount, || to(account::show::show)),
+    Route::post("/account/email", OwnAccount, || to(account::show::verify_email)),
+    Route::get("/account/password", OwnAccount, || to(account::password::show)),
+    Route::post("/account/password", OwnAccount, || to(account::password::submit)),
+    Route::get("/account/totp", OwnAccount, || to(account::totp::show)),
+    Route::post("/account/totp", OwnAccount, || to(account::totp::begin)),
+    Route::post("/account/totp/confirm", OwnAccount, || to(account::totp::confirm)),
+    Route::get("/account/totp/remove", OwnAccount, || to(account::totp::ask_removal)),
+    Route::post("/account/totp/remove", OwnAccount, || to(account::totp::remove)),
+    Route::get("/account/recovery-codes", OwnAccount, || to(account::codes::ask)),
+    Route::post("/account/recovery-codes", OwnAccount, || to(account::codes::make)),
+    Route::get("/account/passkeys/new", OwnAccount, || to(account::passkeys::add)),
+    Route::get("/account/passkeys/{id}/remove", OwnAccount, || to(account::passkeys::ask_removal)),
+    Route::post("/account/passkeys/{id}/remove", OwnAccount, || to(account::passkeys::remove)),
+    Route::post("/account/sessions/end-others", OwnAccount, || to(account::sessions::end_others)),
+    Route::post("/account/sessions/{id}/end", OwnAccount, || to(account::sessions::end)),
+    Route::post("/account/devices/{id}/forget", OwnAccount, || to(account::sessions::forget)),
+    Route::get("/step-up", OwnAccount, || to(pages::step_up::show)),
+    Route::post("/step-up", OwnAccount, || to(pages::step_up::submit)),
+    // For administrators, for who reads the security log, for who helps other clients.
+    Route::get("/setup/users", PageFor(Admin), || to(setup::users::list)),
+    Route::post("/setup/users", PageFor(Admin), || to(setup::users::add)),
+    Route::get("/setup/users/new", PageFor(Admin), || to(setup::users::new)),
+    Route::get("/setup/users/{id}", PageFor(Admin), || to(setup::user::show)),
+    Route::post("/setup/users/{id}/profile", PageFor(Admin), || to(setup::user::profile)),
+    Route::post("/setup/users/{id}/access", PageFor(Admin), || to(setup::user::access)),
+    Route::post("/setup/users/{id}/capabilities", PageFor(Admin), || to(setup::user::set_capabilities)),
+    Route::post("/setup/users/{id}/groups", PageFor(Admin), || to(setup::user::set_groups)),
+    Route::post("/setup/users/{id}/unlock", PageFor(Admin), || to(setup::user::unlock)),
+    Route::post("/setup/users/{id}/sites", PageFor(Admin), || to(setup::user::set_sites)),
+    Route::post("/setup/users/{id}/invitation", PageFor(Admin), || to(setup::user::invite)),
+    Route::post("/setup/users/{id}/sessions/end", PageFor(Admin), || to(setup::user::end_sessions)),
+    Route::post("/setup/users/{id}/factors/remove", PageFor(Admin), || to(setup::user::remove_factors)),
+    Route::get("/setup/groups", PageFor(Admin), || to(setup::groups::list)),
+    Route::get("/setup/groups/{id}", PageFor(Admin), || to(setup::groups::show)),
+    Route::post("/setup/groups/{id}", PageFor(Admin), || to(setup::groups::set_capabilities)),
+    Route::get("/setup/security", PageFor(Security), || to(setup::security::ours)),
+    Route::get("/support", PageFor(Support), || to(setup::support::show)),
+    Route::post("/support", PageFor(Support), || to(setup::support::begin)),
+    Route::post("/support/end", AnySignIn, || to(setup::support::end)),
+    // For programs.
+    Route::get("/api/v1/openapi.json", Nothing, || to(rest::openapi::document)),
+    Route::get("/api/v1/tickets", Call(TicketsRead), || to(rest::tickets::list)),
+    Route::post("/api/v1/tickets", Call(TicketsWrite), || to(rest::tickets::create)),
+    Route::get("/api/v1/tickets/{id}", Call(TicketsRead), || to(rest::tickets::get)),
+    Route::post("/api/v1/tickets/{id}/state", Call(TicketsWrite), || to(rest::tickets::move_to)),
+    Route::post("/api/v1/tickets/{id}/comments", Call(TicketsWrite), || to(rest::tickets::comment)),
+    Route::get("/api/v1/people/lookup", Call(TicketsRead), || to(rest::people::lookup)),
+    Route::get("/api/v1/sites", Call(TicketsRead), || to(rest::sites::list)),
+    Route::get("/api/v1/security-events", Call(Security), || to(rest::security::ours)),
+    // For operators.
+    Route::get("/operate/security", PageFor(Operate), || to(setup::security::of_nobody)),
+    Route::get("/operate/tasks", PageFor(Operate), || to(operate::overview::show)),
+    Route::post("/operate/tasks/queues/{queue}/pause", PageFor(Operate), || to(operate::overview::pause)),
+    Route::post("/operate/tasks/queues/{queue}/resume", PageFor(Operate), || to(operate::overview::resume)),
+    Route::get("/operate/tasks/live", PageFor(Operate), || to(operate::list::live)),
+    Route::get("/operate/tasks/history", PageFor(Operate), || to(operate::list::history)),
+    Route::get("/operate/tasks/dead-letters", PageFor(Operate), || to(operate::dead_letters::show)),
+    Route::post("/operate/tasks/dead-letters/{id}/retry", PageFor(Operate), || to(operate::dead_letters::retry)),
+    Route::get("/operate/tasks/dead-letters/{id}/discard", PageFor(Operate), || to(operate::dead_letters::ask)),
+    Route::post("/operate/tasks/dead-letters/{id}/discard", PageFor(Operate), || to(operate::dead_letters::discard)),
+    Route::get("/operate/tasks/schedules", PageFor(Operate), || to(operate::schedules::show)),
+    Route::post("/operate/tasks/schedules/pause", PageFor(Operate), || to(operate::schedules::pause)),
+    Route::post("/operate/tasks/schedules/resume", PageFor(Operate), || to(operate::schedules::resume)),
+    Route::post("/operate/tasks/schedules/run", PageFor(Operate), || to(operate::schedules::run)),
+    Route::get("/operate/tasks/audit", PageFor(Operate), || to(operate::audit::show)),
+    Route::get("/operate/tasks/{id}", PageFor(Operate), || to(operate::task::show)),
+    Route::get("/operate/tasks/{id}/cancel", PageFor(Operate), || to(operate::task::ask_cancel)),
+    Route::post("/operate/tasks/{id}/cancel", PageFor(Operate), || to(operate::task::cancel)),
+    Route::post("/operate/tasks/{id}/retry", PageFor(Operate), || to(operate::task::retry)),
+    // For operators' programs.
+    Route::get("/api/v1/operate/security-events", Call(Operate), || to(rest::security::of_nobody)),
+    Route::get("/api/v1/operate/tasks", Call(Operate), || to(rest::tasks::live)),
+    Route::get("/api/v1/operate/tasks/queues", Call(Operate), || to(rest::tasks::queues)),
+    Route::post("/api/v1/operate/tasks/queues/{queue}/pause", Call(Operate), || to(rest::tasks::pause)),
+    Route::post("/api/v1/operate/tasks/queues/{queue}/resume", Call(Operate), || to(rest::tasks::resume)),
+    Route::get("/api/v1/operate/tasks/dead-letters", Call(Operate), || to(rest::tasks::dead_letters)),
+    Route::post("/api/v1/operate/tasks/dead-letters/{id}/retry", Call(Operate), || to(rest::tasks::retry_dead_letter)),
+    Route::post("/api/v1/operate/tasks/dead-letters/{id}/discard", Call(Operate), || to(rest::tasks::discard_dead_letter)),
+    Route::get("/api/v1/operate/tasks/{id}", Call(Operate), || to(rest::tasks::get)),
+    Route::post("/api/v1/operate/tasks/{id}/cancel", Call(Operate), || to(rest::tasks::cancel)),
+    Route::post("/api/v1/operate/tasks/{id}/retry", Call(Operate), || to(rest::tasks::retry)),
+];

@@ -24,6 +24,8 @@ pub struct Settings {
     pub upstreams: UpstreamSettings,
     /// Sizes of look-ups.
     pub lookups: LookupSettings,
+    /// Forms that ask for a new proof of who sits there.
+    pub step_up: StepUpSettings,
 }
 
 /// `[upstreams]`: the other processes.
@@ -35,11 +37,11 @@ pub struct UpstreamSettings {
 }
 
 impl UpstreamSettings {
-    /// The address at which auth makes and ends sessions.
-    pub(crate) fn sessions(&self) -> anyhow::Result<Url> {
+    /// The address at which auth answers.
+    pub(crate) fn auth(&self) -> anyhow::Result<Url> {
         let base = Url::parse(&self.auth).context("reading upstreams.auth")?;
         ensure!(matches!(base.scheme(), "http" | "https"), "upstreams.auth is not an HTTP address");
-        base.join("/api/v1/session").context("joining upstreams.auth and the path of sessions")
+        Ok(base)
     }
 }
 
@@ -49,6 +51,14 @@ impl UpstreamSettings {
 pub struct LookupSettings {
     /// Choices a look-up of people answers with at most.
     pub people_max: u16,
+}
+
+/// `[step_up]`: forms that ask for a new proof of who sits there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepUpSettings {
+    /// Seconds for which a proof opens such a form.
+    pub fresh_seconds: u64,
 }
 
 impl service::Settings for Settings {
@@ -62,9 +72,10 @@ impl service::Settings for Settings {
         self.trust.check(mistakes);
         self.database.check(|key, what| mistakes.add(format!("database.{key}"), what));
         mistakes.secret("database.password", &self.database.password);
-        if self.upstreams.sessions().is_err() {
+        if self.upstreams.auth().is_err() {
             mistakes.add("upstreams.auth", "name it as http://host:port or https://host:port");
         }
         mistakes.range("lookups.people_max", self.lookups.people_max, 1..=app::person::CHOICES_MAX);
+        mistakes.range("step_up.fresh_seconds", self.step_up.fresh_seconds, 30..=3_600);
     }
 }

@@ -6,7 +6,7 @@ use reqwest::{Client, Url};
 use service::{Clock, Context};
 use store::Store;
 
-use crate::settings::{LookupSettings, Settings};
+use crate::settings::{LookupSettings, Settings, StepUpSettings};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -19,10 +19,12 @@ pub(crate) struct State {
     pub(crate) lookups: LookupSettings,
     /// Calls to auth.
     pub(crate) http: Client,
-    /// Where auth makes and ends sessions.
-    pub(crate) sessions: Url,
+    /// Where auth answers.
+    pub(crate) auth: Url,
     /// Vouches towards auth for the client's address.
     pub(crate) internal_key: Secret,
+    /// How long a proof of who sits there opens a form that asks for one.
+    pub(crate) step_up: StepUpSettings,
 }
 
 /// How handlers take it.
@@ -36,8 +38,9 @@ impl State {
             clock: ctx.clock.clone(),
             lookups: ctx.settings.lookups.clone(),
             http: service::http_client(&ctx.settings.http_client)?,
-            sessions: ctx.settings.upstreams.sessions()?,
+            auth: ctx.settings.upstreams.auth()?,
             internal_key: ctx.settings.trust.internal_key.clone(),
+            step_up: ctx.settings.step_up.clone(),
         })
     }
 }

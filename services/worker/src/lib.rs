@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account_letter;
 mod letter;
 mod mailer;
 mod message;
@@ -19,7 +20,7 @@ use store::{DatabaseSettings, Store};
 use crate::mailer::Mailer;
 use crate::tasks::Tools;
 
-pub use settings::{MailSettings, MailTls, RetentionSettings, ScheduleSettings, Settings, TaskSettings};
+pub use settings::{LinkSettings, MailSettings, MailTls, RetentionSettings, ScheduleSettings, Settings, TaskSettings};
 
 /// Describes this service.
 pub fn about() -> About {
@@ -44,12 +45,14 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
         mail_terms: ctx.settings.mail.terms(),
         mail_attempts_max: ctx.settings.tasks.mail_attempts_max,
         public_url: Arc::from(ctx.settings.mail.public_url.as_str()),
+        links: ctx.settings.accounts,
         escalation_batch: ctx.settings.tasks.escalation_batch,
         escalation_turn: ctx.settings.tasks.escalation_turn,
         bounce_days: ctx.settings.retention.bounce_days,
         retention: ctx.settings.retention.retention(),
         partition_days_ahead: ctx.settings.retention.partition_days_ahead,
         dead_letter_days: ctx.settings.retention.dead_letter_days,
+        account_days: ctx.settings.retention.account_days,
         rate_limit_days: ctx.settings.retention.rate_limit_days,
         select2_days: ctx.settings.retention.select2_days,
     };

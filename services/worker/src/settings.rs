@@ -25,12 +25,35 @@ pub struct Settings {
     pub queue: EngineSettings,
     /// The mail relay and what mails say.
     pub mail: MailSettings,
+    /// Links in mails about accounts.
+    pub accounts: LinkSettings,
     /// Limits and times of the tasks.
     pub tasks: TaskSettings,
     /// When tasks come by the clock.
     pub schedules: ScheduleSettings,
     /// How long rows are kept.
     pub retention: RetentionSettings,
+}
+
+/// How long links in mails about accounts are good.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSettings {
+    /// Seconds a link to set a new password is good.
+    pub reset_seconds: u64,
+    /// Seconds a link that proves an address is good.
+    pub verification_seconds: u64,
+    /// Seconds a link to set the first password is good.
+    pub invitation_seconds: u64,
+}
+
+impl LinkSettings {
+    fn check(&self, mistakes: &mut Mistakes) {
+        let day = 86_400;
+        mistakes.range("accounts.reset_seconds", self.reset_seconds, 60..=day);
+        mistakes.range("accounts.verification_seconds", self.verification_seconds, 60..=7 * day);
+        mistakes.range("accounts.invitation_seconds", self.invitation_seconds, 60..=14 * day);
+    }
 }
 
 /// How the connection to the relay is protected.
@@ -212,8 +235,12 @@ pub struct ScheduleSettings {
     pub ticket_escalate: String,
     /// The queue shows that it moves.
     pub heartbeat_sample: String,
+    /// New lines of the trails are sealed.
+    pub audit_seal: String,
     /// Sessions that have ended are removed.
     pub session_cleanup: String,
+    /// Links, unfinished sign-ins and known browsers that ran out are removed.
+    pub account_cleanup: String,
     /// Old attempts to sign in are removed.
     pub rate_limit_cleanup: String,
     /// What the queue keeps for a time only is removed.
@@ -236,7 +263,9 @@ impl ScheduleSettings {
         let crons = [
             ("ticket_escalate", &self.ticket_escalate),
             ("heartbeat_sample", &self.heartbeat_sample),
+            ("audit_seal", &self.audit_seal),
             ("session_cleanup", &self.session_cleanup),
+            ("account_cleanup", &self.account_cleanup),
             ("rate_limit_cleanup", &self.rate_limit_cleanup),
             ("queue_cleanup", &self.queue_cleanup),
             ("dead_letter_review", &self.dead_letter_review),
@@ -258,10 +287,14 @@ impl ScheduleSettings {
 pub struct RetentionSettings {
     /// The audit trail.
     pub audit_days: u16,
+    /// Security events, which hold login names and addresses.
+    pub security_days: u16,
     /// Readings of devices.
     pub telemetry_days: u16,
     /// Finished tasks and their attempts.
     pub task_days: u16,
+    /// Mailed links that ran out.
+    pub account_days: u16,
     /// Attempts to sign in.
     pub rate_limit_days: u16,
     /// Unreadable messages of devices and the keys of misdated ones.
@@ -283,6 +316,7 @@ impl RetentionSettings {
     pub(crate) fn retention(&self) -> Retention {
         Retention {
             audit_days: self.audit_days,
+            security_days: self.security_days,
             telemetry_days: self.telemetry_days,
             task_days: self.task_days,
             mail_days: self.mail_days,
@@ -293,12 +327,14 @@ impl RetentionSettings {
     fn check(&self, mistakes: &mut Mistakes) {
         // The database drops nothing younger.
         mistakes.range("retention.audit_days", self.audit_days, 90..=36_500);
+        mistakes.range("retention.security_days", self.security_days, 90..=36_500);
         // Devices may repeat a message for 30 days; a shorter retention would store it twice.
         mistakes.range("retention.telemetry_days", self.telemetry_days, 31..=36_500);
         mistakes.range("retention.task_days", self.task_days, 1..=36_500);
         // A dead letter can be repeated only while its mail is kept.
         mistakes.range("retention.mail_days", self.mail_days, self.dead_letter_days.max(8)..=36_500);
         mistakes.range("retention.bounce_days", self.bounce_days, 1..=36_500);
+        mistakes.range("retention.account_days", self.account_days, 1..=36_500);
         mistakes.range("retention.rate_limit_days", self.rate_limit_days, 1..=36_500);
         mistakes.range("retention.message_days", self.message_days, 31..=36_500);
         mistakes.range("retention.select2_days", self.select2_days, 1..=36_500);
@@ -331,5 +367,6 @@ impl service::Settings for Settings {
             );
         }
         self.retention.check(mistakes);
+        self.accounts.check(mistakes);
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A task runs at least once: each handler bears its repetition.
 
+mod account_cleanup;
+mod account_mail;
+mod audit_seal;
 mod dead_letter_review;
 mod heartbeat_sample;
 mod mail_send;
@@ -19,6 +22,7 @@ use std::time::Duration;
 
 use app::mail::{MAIL_KIND, MAIL_QUEUE};
 use app::outbox::{SEND_KIND, SEND_QUEUE, Terms};
+use app::recovery;
 use app::upkeep::Retention;
 use domain::{Actor, ClientId, CorrelationId};
 use queue::{Builder, CatchUp, Failure, Job, Kind, NewTask, Schedule};
@@ -27,7 +31,7 @@ use service::Clock;
 use store::Store;
 
 use crate::mailer::Mailer;
-use crate::settings::{ScheduleSettings, Settings};
+use crate::settings::{LinkSettings, ScheduleSettings, Settings};
 
 /// How long a heartbeat may take: a late one tells as much as none.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,6 +48,8 @@ pub(crate) struct Tools {
     pub(crate) mail_attempts_max: i32,
     /// Links in mails begin with it.
     pub(crate) public_url: Arc<str>,
+    /// How long links in mails about accounts are good.
+    pub(crate) links: LinkSettings,
     pub(crate) escalation_batch: u16,
     /// Batches of one client before the others have their turn.
     pub(crate) escalation_turn: u16,
@@ -52,6 +58,7 @@ pub(crate) struct Tools {
     pub(crate) retention: Retention,
     pub(crate) partition_days_ahead: u16,
     pub(crate) dead_letter_days: u16,
+    pub(crate) account_days: u16,
     pub(crate) rate_limit_days: u16,
     pub(crate) select2_days: u16,
 }
@@ -67,7 +74,8 @@ pub(crate) fn register(engine: Builder, tools: &Tools, settings: &Settings) -> B
     };
     let tell = mail(kind(MAIL_KIND, MAIL_QUEUE, tools, ticket_mail::run));
     let send = mail(kind(SEND_KIND, SEND_QUEUE, tools, mail_send::run));
-    let engine = engine.kind(tell).kind(send);
+    let account = mail(kind(recovery::MAIL_KIND, recovery::MAIL_QUEUE, tools, account_mail::run));
+    let engine = engine.kind(tell).kind(send).kind(account);
     let by_clock = ByClock { tools, settings, when: &settings.schedules };
     by_clock.register(engine)
 }
@@ -83,7 +91,9 @@ impl ByClock<'_> {
     fn register(&self, engine: Builder) -> Builder {
         let when = self.when;
         let engine = self.beat(self.escalate(engine));
+        let engine = self.clean(engine, "audit.seal", &when.audit_seal, audit_seal::run);
         let engine = self.clean(engine, "session.cleanup", &when.session_cleanup, session_cleanup::run);
+        let engine = self.clean(engine, "account.cleanup", &when.account_cleanup, account_cleanup::run);
         let engine =
             self.clean(engine, "rate_limit.cleanup", &when.rate_limit_cleanup, rate_limit_cleanup::run);
         let engine = self.clean(engine, "queue.cleanup", &when.queue_cleanup, queue_cleanup::run);

@@ -78,6 +78,9 @@ const EVERYTHING: &[Capability] = &[
     Capability::TicketsWrite,
     Capability::DevicesRead,
     Capability::Admin,
+    Capability::Mob,
+    Capability::Report,
+    Capability::Security,
 ];
 
 /// What the client has whose people run the installation for all.
@@ -87,6 +90,9 @@ const EVERYTHING_AND_OPERATE: &[Capability] = &[
     Capability::TicketsWrite,
     Capability::DevicesRead,
     Capability::Admin,
+    Capability::Mob,
+    Capability::Report,
+    Capability::Security,
     Capability::Operate,
 ];
 

@@ -7,8 +7,14 @@ use testkit::Database;
 
 use crate::world::count;
 
-const RETENTION: Retention =
-    Retention { audit_days: 400, telemetry_days: 31, task_days: 14, mail_days: 90, message_days: 31 };
+const RETENTION: Retention = Retention {
+    audit_days: 400,
+    security_days: 90,
+    telemetry_days: 31,
+    task_days: 14,
+    mail_days: 90,
+    message_days: 31,
+};
 
 #[expect(clippy::disallowed_methods, reason = "partitions are kept by the clock of the database")]
 fn now() -> Timestamp {

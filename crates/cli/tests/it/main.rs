@@ -1,6 +1,7 @@
 //! The `youtility` command, run as a person or a migration Job runs it.
 #![cfg(test)]
 
+mod broker;
 mod command;
 mod home;
 mod mail;

@@ -52,6 +52,20 @@ impl PasswordHash {
     }
 }
 
+impl PasswordHash {
+    /// Whether this is the hash of a password.
+    pub fn is_of(&self, password: &str) -> bool {
+        let parts: Vec<&str> = self.0.split('$').collect();
+        let ["", "7", iterations, salt, hash] = parts.as_slice() else { return false };
+        let (Ok(iterations), Ok(salt), Ok(hash)) =
+            (iterations.parse(), STANDARD.decode(salt), STANDARD.decode(hash))
+        else {
+            return false;
+        };
+        pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA512, iterations, &salt, password.as_bytes(), &hash).is_ok()
+    }
+}
+
 impl fmt::Display for PasswordHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
@@ -114,7 +128,10 @@ impl Login {
 }
 
 /// The broker's password file.
-pub(super) fn password_file(logins: &[Login]) -> Result<String> {
+///
+/// # Errors
+/// When a name would not survive the file's format.
+pub fn password_file(logins: &[Login]) -> Result<String> {
     let mut text = String::new();
     for login in logins {
         ensure!(is_plain(&login.username, ":"), "`{}` cannot be a broker user name", login.username);
@@ -124,8 +141,11 @@ pub(super) fn password_file(logins: &[Login]) -> Result<String> {
 }
 
 /// The broker's access file. Without a topic an account may do nothing.
-pub(super) fn access_file(logins: &[Login]) -> Result<String> {
-    let mut text = "# Written by `local::mosquitto`.\n".to_owned();
+///
+/// # Errors
+/// When a topic filter would not survive the file's format.
+pub fn access_file(logins: &[Login]) -> Result<String> {
+    let mut text = "# Written by `youtility`; do not edit.\n".to_owned();
     for login in logins {
         writeln!(text, "\nuser {}", login.username).context("writing the access file")?;
         for access in &login.access {
@@ -157,6 +177,12 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_is_of_its_password_only() {
+        let hash = PasswordHash::of("a long and random password").unwrap();
+        assert!(hash.is_of("a long and random password") && !hash.is_of("a long and random Password"));
+    }
+
+    #[test]
     fn hashes_of_other_kinds_are_refused() {
         for text in ["", "plain", "$6$salt$hash", "$7$101$AAAA$AAAA", "$7$0$AAAAAAAAAAAAAAAA$AAAA"] {
             assert!(PasswordHash::parse(text).is_err(), "{text} was accepted");
@@ -170,7 +196,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             text,
-            "# Written by `local::mosquitto`.\n\
+            "# Written by `youtility`; do not edit.\n\
              \nuser ACME.PUMP-1\n\
              topic write yt/v1/ACME/PUMP-1/telemetry\n\
              topic read yt/v1/ACME/PUMP-1/ack\n\

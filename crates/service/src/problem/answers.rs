@@ -1,6 +1,7 @@
 //! What the server and the proxy answer themselves.
 
 use actix_web::http::StatusCode;
+use domain::Capability;
 
 use super::{INTERNAL_TEXT, Problem};
 
@@ -69,6 +70,29 @@ impl Problem {
     /// Nobody is signed in, or not any more.
     pub fn sign_in_required() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code("sign-in-required"), "Sign in first.")
+    }
+
+    /// The person lacks a capability, or the client has not bought it.
+    pub fn capability_missing(capability: Capability) -> Self {
+        let detail = format!("This needs the capability {capability}.");
+        Self::new(StatusCode::FORBIDDEN, code("forbidden"), detail)
+    }
+
+    /// The client demands a second factor, and the person has none.
+    pub fn second_factor_owed() -> Self {
+        Self::new(StatusCode::FORBIDDEN, code("second-factor-owed"), "Set a second factor up first.")
+    }
+
+    /// Who looks into another client changes nothing.
+    pub fn elevation_reads_only() -> Self {
+        let detail = "While you look into another client you can only read there. End that first.";
+        Self::new(StatusCode::FORBIDDEN, code("elevation-reads-only"), detail)
+    }
+
+    /// A key of a program has no account of its own.
+    pub fn person_required() -> Self {
+        let detail = "This is for a person who is signed in; a key does what it was given and no more.";
+        Self::new(StatusCode::FORBIDDEN, code("person-required"), detail)
     }
 
     /// The address is for our own processes.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -14,10 +15,18 @@ use crate::listener::Open;
 use crate::telemetry::LogFilter;
 use crate::{About, Context, Drain, Process, Settings, Tasks, client, metrics};
 
+/// Settings and the files they came from.
+pub(super) struct Loaded<S> {
+    pub(super) settings: S,
+    pub(super) files: Vec<PathBuf>,
+}
+
 /// A process that runs inside this program: a test's.
 pub struct Running {
     /// Where its first listener is; `None` when it has none.
     pub address: Option<SocketAddr>,
+    /// Where all of them are, in the order they were bound.
+    pub addresses: Vec<SocketAddr>,
     /// Where its admin listener is.
     pub admin: SocketAddr,
     servers: Vec<Open>,
@@ -44,7 +53,7 @@ where
 /// Lives until a signal, then drains.
 pub(super) async fn live<S, F, Fut>(
     about: About,
-    settings: S,
+    loaded: Loaded<S>,
     filter: LogFilter,
     start: F,
 ) -> anyhow::Result<()>
@@ -54,11 +63,17 @@ where
     Fut: Future<Output = anyhow::Result<Process>>,
 {
     let mut signals = Signals::listen()?;
+    let ctx = Context::new(about, loaded.settings).with_files(loaded.files);
     let running = tokio::select! {
-        running = launch(Context::new(about, settings), filter, start) => running?,
+        running = launch(ctx, filter, start) => running?,
         () = signals.next() => return Ok(()),
     };
-    tracing::info!(address = running.address.map(tracing::field::display), admin = %running.admin, "started");
+    tracing::info!(
+        address = running.address.map(tracing::field::display),
+        addresses = ?running.addresses,
+        admin = %running.admin,
+        "started"
+    );
     let failure = tokio::select! {
         () = signals.next() => None,
         () = running.any_server_ended() => Some("a listener ended by itself"),
@@ -86,6 +101,7 @@ where
     let (drain, tasks, readiness) = (ctx.drain.clone(), ctx.tasks.clone(), ctx.readiness.clone());
     let mut running = Running {
         address: None,
+        addresses: Vec::new(),
         admin: admin_server.address,
         servers: Vec::new(),
         admin_server,
@@ -98,7 +114,8 @@ where
     for listener in process.listeners {
         running.servers.push(listener.open().await?);
     }
-    running.address = running.servers.first().map(|server| server.address);
+    running.addresses = running.servers.iter().map(|server| server.address).collect();
+    running.address = running.addresses.first().copied();
     readiness.set_started();
     Ok(running)
 }

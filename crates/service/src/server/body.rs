@@ -15,6 +15,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::Problem;
+use crate::connection::InHand;
+
+/// An answer up to this leaves in one write: its request is in hand no longer.
+const WHOLE_BYTES_MAX: u64 = 65_536;
 
 /// A chunked body, kept until the answer has left.
 ///
@@ -49,12 +53,26 @@ pub(super) fn keep(held: Option<Held>, body: BoxBody) -> BoxBody {
     }
 }
 
-struct Holding {
-    body: BoxBody,
-    _held: Held,
+/// Makes an answer that is streamed keep its request in hand until it has left.
+pub(super) fn mark(in_hand: Option<InHand>, body: BoxBody) -> BoxBody {
+    let is_streamed = match body.size() {
+        BodySize::None => false,
+        BodySize::Sized(bytes) => bytes > WHOLE_BYTES_MAX,
+        BodySize::Stream => true,
+    };
+    match in_hand {
+        Some(in_hand) if is_streamed => BoxBody::new(Holding { body, _held: in_hand }),
+        Some(_) | None => body,
+    }
 }
 
-impl MessageBody for Holding {
+/// A body that keeps something until it has left.
+struct Holding<T> {
+    body: BoxBody,
+    _held: T,
+}
+
+impl<T: Unpin> MessageBody for Holding<T> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

@@ -8,6 +8,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 
 use super::arrival::Exposure;
+use crate::listener::Audience;
 use crate::problem::Decorate;
 use crate::{HttpSettings, Problem};
 
@@ -18,6 +19,7 @@ pub(crate) struct Limits {
     pub(crate) request_timeout: Duration,
     pub(crate) exposure: Exposure,
     pub(crate) decorate: Option<Decorate>,
+    pub(crate) takes_upgrades: bool,
 }
 
 impl Limits {
@@ -26,15 +28,17 @@ impl Limits {
         request_timeout: Duration::ZERO,
         exposure: Exposure::Public,
         decorate: None,
+        takes_upgrades: false,
     };
 
     /// The limits as settings give them.
-    pub(crate) fn new(settings: &HttpSettings, exposure: Exposure, decorate: Option<Decorate>) -> Self {
+    pub(crate) fn new(settings: &HttpSettings, audience: &Audience) -> Self {
         Self {
             body_bytes_max: settings.body_bytes_max,
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
-            exposure,
-            decorate,
+            exposure: audience.exposure,
+            decorate: audience.decorate,
+            takes_upgrades: audience.entrance.takes_upgrades,
         }
     }
 
@@ -44,10 +48,13 @@ impl Limits {
         known.unwrap_or(Self::NOTHING)
     }
 
-    /// Refuses a WebSocket, whose body would never end, and an announced body over the limit.
+    /// Refuses a WebSocket, whose body would never end, unless the handler takes them, and an announced body over the
+    /// limit.
     pub(super) fn admit(&self, request: &ServiceRequest) -> Result<(), Problem> {
         let upgrade = request.headers().get(header::UPGRADE).map(HeaderValue::as_bytes);
-        if upgrade.is_some_and(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket")) {
+        let is_websocket =
+            upgrade.is_some_and(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"));
+        if is_websocket && !self.takes_upgrades {
             return Err(Problem::upgrade_refused());
         }
         let Some(announced) = request.headers().get(header::CONTENT_LENGTH) else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! The one middleware of every listener.
 
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
@@ -15,6 +16,7 @@ use super::arrival::Arrival;
 use super::body::{self, Refused};
 use super::guard::Limits;
 use super::outcome::{Outcome, present, problem_from};
+use crate::connection::Activity;
 use crate::metrics::{self, Answered, InFlight};
 use crate::{Problem, panics, trace};
 
@@ -31,12 +33,13 @@ pub(crate) async fn watch<B: MessageBody + 'static>(
     let span = arrival.span();
     let watched = async move {
         let line = Line { arrival: &arrival, _in_flight: InFlight::begin(), written: false };
+        let in_hand = request.conn_data::<Rc<Activity>>().map(Activity::begin);
         let held = body::hold(&mut request, limits.body_bytes_max);
         match answer(&limits, &arrival, request, next).await {
             Ok(response) => {
                 let (response, outcome) = present(response, arrival.presentation);
                 line.write(&outcome);
-                Ok(response.map_body(|_head, body| body::keep(held, body)))
+                Ok(response.map_body(|_head, body| body::keep(held, body::mark(in_hand, body))))
             }
             Err(problem) => {
                 let problem = problem.presented(arrival.presentation);

@@ -24,6 +24,12 @@ fn identity(lifetime_seconds: i64) -> Identity {
         capabilities: BTreeSet::new(),
         sites: None,
         demo: false,
+        kind: domain::account::SessionKind::Web,
+        factors: 1,
+        auth_time: now,
+        owes_factor: false,
+        elevation_id: None,
+        home_client_id: None,
     }
 }
 

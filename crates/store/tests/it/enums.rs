@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Capability;
+use domain::account::{CeremonyPurpose, SecondFactorRule, TokenPurpose};
 use domain::mail::MailState;
 use domain::telemetry::Comparison;
 use domain::text::TextEnum;
@@ -11,12 +12,19 @@ use testkit::Database;
 
 /// Which enum a check constraint stands for.
 pub(crate) const ENUMS: &[(&str, &[&str])] = &[
+    ("account_token_purpose_check", TokenPurpose::LABELS),
     ("alarm_rule_comparison_check", Comparison::LABELS),
     ("alarm_rule_priority_check", TicketPriority::LABELS),
+    ("api_key_scope_check", Capability::LABELS),
     ("client_capability_check", Capability::LABELS),
+    ("client_second_factor_check", SecondFactorRule::LABELS),
     ("escalation_rule_priority_check", TicketPriority::LABELS),
+    ("group_capability_check", Capability::LABELS),
     ("mail_state_check", MailState::LABELS),
+    ("passkey_ceremony_purpose_check", CeremonyPurpose::LABELS),
     ("person_capability_check", Capability::LABELS),
+    // A key's sessions are not stored.
+    ("session_kind_check", &["WEB", "MOBILE"]),
     ("ticket_event_kind_check", TicketEventKind::LABELS),
     ("ticket_priority_check", TicketPriority::LABELS),
     ("ticket_source_check", TicketSource::LABELS),
@@ -25,6 +33,8 @@ pub(crate) const ENUMS: &[(&str, &[&str])] = &[
 
 /// Lists of words that no Rust code reads, with the reason.
 pub(crate) const ONLY_IN_SQL: &[(&str, &str)] = &[
+    ("audit_mark_trail_check", "written and read by the functions that seal the trails"),
+    ("audit_seal_trail_check", "written and read by the functions that seal the trails"),
     (
         "auth_rate_limit_attempts_outcome_check",
         "read by the functions of sign-in only; Rust names three of them",

@@ -3,7 +3,7 @@
 use testkit::Database;
 
 /// One client with 200 sites, 20,000 people, every tenth in one of 500 groups, 2,000 devices with two rules each, and 20,000 tickets with
-/// 60,000 lines of history.
+/// 60,000 lines of history. Everybody has a session, a known device, a passkey, a handset, and links that ended.
 const ROWS: &str = "
     insert into client (client_id, code, name)
     values ('01900000-0000-7000-8000-000000000000', 'FULL', 'Full Ltd');
@@ -65,6 +65,80 @@ const ROWS: &str = "
     insert into mail_domain (domain, free_at)
     select 'd' || number || '.example.com', now()
       from generate_series(1, 2000) as number;
+
+    insert into session (client_id, id, person_id, token_hash, idle_expires_at, expires_at)
+    select client_id, gen_random_uuid(), id, sha256(id::text::bytea), now() + interval '1 hour', now() + interval '1 day'
+      from person;
+
+    insert into known_device (client_id, id, person_id, token_hash, expires_at)
+    select client_id, gen_random_uuid(), id, sha256(id::text::bytea), now() + interval '180 days'
+      from person;
+
+    insert into recovery_code (client_id, person_id, code_hash)
+    select client_id, id, sha256((id::text || number)::bytea)
+      from person, generate_series(1, 10) as number
+     where code like '%7';
+
+    insert into passkey (client_id, id, person_id, credential_id, name, public_part)
+    select client_id, gen_random_uuid(), id, sha256(id::text::bytea), 'Key', '{}'
+      from person;
+
+    insert into account_token (client_id, id, person_id, purpose, token_hash, email, expires_at)
+    select client_id, gen_random_uuid(), id, 'RESET', sha256(id::text::bytea), email, now()
+      from person;
+
+    insert into sign_in_step (client_id, id, person_id, token_hash, expires_at)
+    select client_id, gen_random_uuid(), id, sha256(id::text::bytea), now()
+      from person
+     where code like '%5';
+
+    insert into handset (client_id, id, person_id, device_key)
+    select client_id, gen_random_uuid(), id, code
+      from person;
+
+    insert into refresh_token (client_id, id, session_id, token_hash, expires_at)
+    select client_id, gen_random_uuid(), id, sha256((id::text || number)::bytea), now()
+      from session, generate_series(1, 3) as number;
+
+    insert into api_key (client_id, id, person_id, name, token_hash, hint, created_by, expires_at)
+    select client_id, gen_random_uuid(), id, 'Key of ' || code, sha256(id::text::bytea), 'abcd', id, now()
+      from person
+     where code like '%3';
+
+    insert into api_key_scope (client_id, key_id, capability)
+    select client_id, id, capability
+      from api_key, unnest(array['WEB', 'REPORT']) as capability;
+
+    insert into client_capability (client_id, capability)
+    select client_id, capability
+      from client, unnest(array['WEB', 'ADMIN']) as capability;
+
+    insert into person_capability (client_id, person_id, capability)
+    select client_id, id, 'WEB'
+      from person;
+
+    insert into person_site (client_id, person_id, site_id)
+    select person.client_id, person.id, place.id
+      from person
+      join (select id, row_number() over () as n from site) as place on place.n < 4
+     where person.code like '%1';
+
+    insert into group_capability (client_id, group_id, capability)
+    select client_id, id, 'WEB'
+      from person_group;
+
+    insert into elevation (client_id, id, person_id, session_id, target_client_id, reason, expires_at, ended_at)
+    select client_id, gen_random_uuid(), person_id, id, client_id, 'to see why', now(), now()
+      from session
+     limit 2000;
+
+    insert into security_event (client_id, id, at, kind, correlation_id)
+    select client_id, gen_random_uuid(), now() - number * interval '5 seconds', 'sign_in_failed', gen_random_uuid()
+      from client, generate_series(1, 20000) as number;
+
+    insert into audit_event (client_id, id, at, action, subject_kind, correlation_id)
+    select client_id, gen_random_uuid(), now() - number * interval '5 seconds', 'seen', 'ticket', gen_random_uuid()
+      from client, generate_series(1, 2000) as number;
 
     analyze";
 

@@ -17,6 +17,9 @@ const OWNER: &str = "youtility_owner";
 
 /// Statements that the command line runs as owner, and no service may.
 const ONLY_OWNER: &[(&str, &str)] = &[
+    ("store::broker::ACCOUNTS", "writing the broker's files"),
+    ("store::broker::SET_PASSWORD", "giving a device a password"),
+    ("store::broker::USERNAME", "giving a device a password"),
     ("store::client::GRANT", "seeding"),
     ("store::client::INSERT", "seeding"),
     ("store::device::INSERT", "seeding"),
@@ -36,31 +39,55 @@ const ONLY_OWNER: &[(&str, &str)] = &[
     ("store::sign_in::RESET", "cleaning up by hand"),
     ("store::sign_in::SET_CREDENTIAL", "seeding"),
     ("store::site::INSERT", "seeding"),
+    ("store::trail::VERIFY", "by hand, as the owner"),
+    ("store::trail::HEAD", "by hand, as the owner"),
+    ("store::trail::COUNT_WAITING", "by hand, as the owner"),
+    ("store::trail::FIRST", "by hand, as the owner"),
+    ("store::trail::HASH", "by hand, as the owner"),
+    ("store::trail::UNKNOWN", "by hand, as the owner"),
+    ("store::user::TAKE_CLIENT", "by hand, as the owner"),
 ];
 
 /// Functions whose results are not null, except in columns declared as `Option`.
 const NEVER_NULL_FUNCTIONS: &[&str] = &[
     "audit_for_operator",
+    "clean_up_accounts",
     "clean_up_mail",
+    "clean_up_request_rates",
     "clean_up_sign_in_attempts",
     "clean_up_telemetry",
-    "cleanup_select2_cache",
     "cleanup_expired_sessions",
+    "cleanup_select2_cache",
     "clients_for_operator",
     "clock_timestamp",
     "drop_daily_partitions",
+    "end_elevation",
     "end_secret_mails",
     "ensure_daily_partitions",
+    "find_account_token",
+    "find_api_key",
+    "find_broker_account",
     "find_credential",
+    "find_recovery_recipient",
+    "find_refresh_token",
     "find_session",
+    "find_sign_in_step",
+    "forget_guesses",
     "list_client_ids",
     "lookup_people",
+    "record_security_events",
     "refresh_select2_materialized_views",
+    "reserve_guess",
     "reserve_sign_in_attempt",
     "reset_sign_in_limits",
     "resolve_devices",
+    "seal_audit_trail",
     "search_tickets",
+    "security_events_of_nobody",
     "settle_sign_in_attempt",
+    "take_request_tokens",
+    "unlock_person",
+    "verify_audit_trail",
 ];
 
 /// Columns that are not null although the catalogue cannot say so, with the reason.
@@ -76,6 +103,21 @@ const NEVER_NULL: &[(&str, &str)] = &[
     ("store::outbox::RESERVE turn_at", "a column of the row just written, less a constant"),
     ("store::select2::LISTS changed", "exists (…)"),
     ("store::site::EXISTS 1", "exists (…)"),
+    ("store::account_token::ADDRESSEE email", "a column the filter wants not null"),
+    ("store::api_key::LIST capabilities", "array (…)"),
+    ("store::elevation::BEGIN 1", "a column the filter wants not null"),
+    ("store::handset::TERMS is_imei_allowed", "exists (…)"),
+    ("store::handset::TERMS is_network_allowed", "exists (…)"),
+    ("store::trail::HEAD hash", "encode (…) of a column that is not null"),
+    ("store::user::GET capabilities", "array (…)"),
+    ("store::user::GET effective_capabilities", "array (…)"),
+    ("store::user::GET groups", "array (…)"),
+    ("store::user::GET has_second_factor", "exists (…)"),
+    ("store::user::GET sites", "array (…)"),
+    ("store::user::GROUPS capabilities", "array (…)"),
+    ("store::user::GROUPS members", "count (…)"),
+    ("store::trail::HASH 1", "encode (…) of a column that is not null"),
+    ("store::trail::UNKNOWN 1", "a column of the key of both trails"),
 ];
 
 /// Statements that read more of a table than they return, with the reason.
@@ -93,6 +135,16 @@ const WITHOUT_INDEX: &[(&str, &str)] = &[
         "store::site::LIST every row of the client in site",
         "the sites of a client are few, and most are shown",
     ),
+    (
+        "store::api_key::COUNT_LIVE every row of the client in api_key",
+        "a client has few keys, and the limit is on them",
+    ),
+    ("store::broker::ACCOUNTS every row of the client in client", "by hand, as the owner, over all clients"),
+    (
+        "store::handset::TERMS every row of the client in client_network",
+        "a client has few networks, and all are compared",
+    ),
+    ("store::user::GET every row of the client in client_capability", "a client has at most a dozen"),
 ];
 
 /// Checks statements as the schema test does.

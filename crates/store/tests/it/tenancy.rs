@@ -13,6 +13,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("mv_location_dropdown", "knows no row-level security; functions answer the rows of one tenant"),
     ("mv_people_dropdown", "knows no row-level security; functions answer the rows of one tenant"),
     ("refinery_schema_history", "the schema's own history"),
+    ("request_rate", "keys of limits are hashes, made before anybody is known"),
     ("select2_change", "which list changed, of whichever tenant"),
     ("select2_list", "how old the lists of all tenants are"),
     ("sign_in_counter", "attempts are limited before anybody is known"),
@@ -138,9 +139,17 @@ async fn services_are_not_superusers_and_own_nothing() {
 }
 
 #[tokio::test]
-async fn only_auth_reads_password_hashes() {
+async fn only_auth_reads_what_proves_somebody() {
     let db = Database::create().await;
-    for (table, column) in [("credential", "password_hash"), ("device", "broker_password_hash")] {
+    for (table, column) in [
+        ("credential", "password_hash"),
+        ("device", "broker_password_hash"),
+        ("totp", "sealed"),
+        ("recovery_code", "code_hash"),
+        ("passkey", "public_part"),
+        ("refresh_token", "token_hash"),
+        ("api_key", "token_hash"),
+    ] {
         let sql = format!(
             "select role
                from unnest('{{{}}}'::text[]) as role

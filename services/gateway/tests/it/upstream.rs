@@ -1,20 +1,15 @@
 //! HTTP servers behind the gateway.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use api::identity::{Identity, IdentityRequest, IdentityResponse, Revocation};
 use bytes::Bytes;
-use domain::{ClientId, PersonId, SessionId};
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use testkit::identity::Signer;
-use tokio::sync::broadcast;
+
+pub(crate) use crate::auth::{Auth, UNANSWERED};
 
 /// What an upstream received, as it says itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,9 +30,6 @@ impl Received {
     }
 }
 
-/// The token auth never answers about.
-pub(crate) const UNANSWERED: &str = "unanswered";
-
 /// A running server.
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
@@ -57,6 +49,7 @@ impl Upstream {
                 .service(web::resource("/tickets/broken").to(broken))
                 .service(web::resource("/tickets/headers").to(odd_headers))
                 .service(web::resource("/tickets/conflict").to(conflict))
+                .service(web::resource("/tickets/forbidden").to(forbidden))
                 .service(web::resource("/assets/app.js").to(asset))
                 .default_service(web::to(move |request, body| async move { echo(name, &request, &body) }));
         })
@@ -111,7 +104,7 @@ pub(crate) fn bind() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-fn echo(name: &'static str, request: &HttpRequest, body: &Bytes) -> HttpResponse {
+pub(crate) fn echo(name: &'static str, request: &HttpRequest, body: &Bytes) -> HttpResponse {
     let text =
         |value: &actix_web::http::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let received = Received {
@@ -124,7 +117,7 @@ fn echo(name: &'static str, request: &HttpRequest, body: &Bytes) -> HttpResponse
     HttpResponse::Ok().json(received)
 }
 
-async fn never() -> HttpResponse {
+pub(crate) async fn never() -> HttpResponse {
     std::future::pending().await
 }
 
@@ -168,132 +161,13 @@ async fn conflict() -> HttpResponse {
         .body(r#"{"type":"/problems/ticket-move-refused"}"#)
 }
 
+async fn forbidden() -> HttpResponse {
+    HttpResponse::Forbidden().finish()
+}
+
 async fn asset() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/javascript")
         .append_header(("cache-control", "public, max-age=31536000, immutable"))
         .body("1")
-}
-
-/// Auth, as far as the gateway speaks with it.
-#[derive(Clone)]
-pub(crate) struct Auth {
-    sessions: Arc<Mutex<BTreeMap<String, SessionId>>>,
-    revocations: broadcast::Sender<SessionId>,
-    questions: Arc<AtomicUsize>,
-    is_silent: Arc<AtomicBool>,
-}
-
-impl Auth {
-    pub(crate) fn new() -> Self {
-        Self {
-            sessions: Arc::default(),
-            revocations: broadcast::channel(16).0,
-            questions: Arc::default(),
-            is_silent: Arc::default(),
-        }
-    }
-
-    /// Starts a replica.
-    pub(crate) fn start(&self) -> Upstream {
-        let auth = self.clone();
-        Upstream::start(bind(), move |config| {
-            config
-                .app_data(web::Data::new(auth.clone()))
-                .service(web::resource("/internal/identity").route(web::post().to(exchange)))
-                .service(web::resource("/api/v1/session/never").to(never))
-                .service(web::resource("/internal/revocations").route(web::get().to(revocations)))
-                .default_service(web::to(|request, body| async move { echo("auth", &request, &body) }));
-        })
-    }
-
-    /// Signs somebody in.
-    pub(crate) fn sign_in(&self, token: &str) -> SessionId {
-        let session = SessionId::generate();
-        self.sessions.lock().unwrap().insert(token.to_owned(), session);
-        session
-    }
-
-    /// Ends a session and says so.
-    pub(crate) fn revoke(&self, token: &str) {
-        let session = self.sessions.lock().unwrap().remove(token).unwrap();
-        self.revocations.send(session).unwrap();
-    }
-
-    /// Ends a session and says nothing.
-    pub(crate) fn revoke_silently(&self, token: &str) {
-        self.sessions.lock().unwrap().remove(token).unwrap();
-    }
-
-    /// Says nothing more about sessions, and does not even beat.
-    pub(crate) fn fall_silent(&self) {
-        self.is_silent.store(true, Ordering::SeqCst);
-    }
-
-    /// How often the gateway asked who somebody is.
-    pub(crate) fn questions(&self) -> usize {
-        self.questions.load(Ordering::SeqCst)
-    }
-
-    /// How many gateways listen.
-    pub(crate) fn listeners(&self) -> usize {
-        self.revocations.receiver_count()
-    }
-}
-
-fn is_internal(request: &HttpRequest) -> bool {
-    request.headers().get(api::headers::INTERNAL_KEY).is_some_and(|key| key == testkit::INTERNAL_KEY)
-}
-
-async fn exchange(request: HttpRequest, body: Bytes, auth: web::Data<Auth>) -> HttpResponse {
-    auth.questions.fetch_add(1, Ordering::SeqCst);
-    assert!(request.headers().contains_key("x-correlation-id"));
-    if !is_internal(&request) {
-        return refuse("internal-only");
-    }
-    let asked: IdentityRequest = serde_json::from_slice(&body).unwrap();
-    if asked.token == UNANSWERED {
-        return never().await;
-    }
-    let Some(session_id) = auth.sessions.lock().unwrap().get(&asked.token).copied() else {
-        return refuse("session-ended");
-    };
-    let identity =
-        Identity { session_id, ..testkit::identity::of(ClientId::generate(), PersonId::generate(), &[]) };
-    let answer = IdentityResponse {
-        identity: Signer::shared().token(&identity),
-        session_id,
-        expires_at: identity.exp,
-    };
-    HttpResponse::Ok().json(answer)
-}
-
-fn refuse(code: &str) -> HttpResponse {
-    let problem = api::Problem {
-        r#type: format!("/problems/{code}"),
-        title: "Unauthorized".to_owned(),
-        status: 401,
-        detail: String::new(),
-        instance: String::new(),
-        errors: Vec::new(),
-    };
-    HttpResponse::Unauthorized().content_type(api::problem::MEDIA_TYPE).json(problem)
-}
-
-async fn revocations(request: HttpRequest, auth: web::Data<Auth>) -> HttpResponse {
-    if !is_internal(&request) {
-        return refuse("internal-only");
-    }
-    let revoked = futures_util::stream::unfold(auth.revocations.subscribe(), |mut receiver| async {
-        receiver.recv().await.ok().map(|session| (Revocation { session_id: Some(session) }, receiver))
-    });
-    let ticks = tokio::time::interval(Duration::from_millis(50));
-    let beats = futures_util::stream::unfold((ticks, auth), |(mut ticks, auth)| async {
-        ticks.tick().await;
-        (!auth.is_silent.load(Ordering::SeqCst)).then(|| (Revocation::default(), (ticks, auth)))
-    });
-    let lines = futures_util::stream::select(revoked.boxed_local(), beats.boxed_local()).map(|revocation| {
-        Ok::<_, std::io::Error>(Bytes::from(serde_json::to_string(&revocation).unwrap() + "\n"))
-    });
-    HttpResponse::Ok().streaming(lines)
 }

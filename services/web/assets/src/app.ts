@@ -2,5 +2,6 @@
 import "htmx.org/dist/htmx.esm.js";
 import "htmx.org/dist/ext/hx-csp.js";
 import "./elements/combobox";
+import "./elements/passkey";
 import "./elements/refresh";
 import "./answers";

@@ -1,29 +1,31 @@
 //! `GET` and `POST /login`: the sign-in page.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse};
-use api::session::SignIn;
+use actix_web::HttpResponse;
+use actix_web::http::{Method, StatusCode};
+use api::session::{FactorOwed, SignIn};
 use serde::Deserialize;
+use service::Problem;
 use service::extract::{Form, Query};
-use service::{ClientAddress, Problem};
 
 use crate::answer;
-use crate::auth::{self, Answer};
-use crate::frame::{self, Htmx, PublicFrame};
-use crate::state::Shared;
-use crate::view::LoginPage;
+use crate::auth::{Auth, Done};
+use crate::frame::{self, Htmx, PublicFrame, local_or_start};
+use crate::view::{LoginPage, factor_path};
 
-/// Where to go without a wish.
-const START: &str = "/";
+/// Where auth makes and ends sessions.
+pub(super) const SESSION: &str = "/api/v1/session";
+
+/// What a reader is told while auth cannot be asked.
+pub(super) const UNAVAILABLE: &str = "Sign-in is not available at this moment. Try again shortly.";
 
 /// The query of the page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct LoginQuery {
     /// Where to go afterwards.
-    #[serde(default)]
     next: String,
+    /// What was done before.
+    said: String,
 }
 
 /// The fields of the form.
@@ -34,6 +36,8 @@ pub(crate) struct LoginForm {
     password: String,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    remember: Option<String>,
     #[serde(default, rename = "csrf_token")]
     _csrf_token: String,
 }
@@ -45,60 +49,68 @@ pub(crate) async fn show(
     query: Query<LoginQuery>,
 ) -> Result<HttpResponse, Problem> {
     if htmx.region {
-        let back = htmx.page.as_deref().unwrap_or(START);
-        let query = serde_urlencoded::to_string([("next", back)]).expect("a pair of texts can be encoded");
-        return Ok(answer::go_to(&htmx, &format!("/login?{query}")));
+        let back = htmx.page.as_deref().unwrap_or("/");
+        return Ok(answer::go_to(&htmx, &format!("/login?{}", frame::pair("next", back))));
     }
-    let next = local_or_start(&query.next);
-    answer::page(StatusCode::OK, &LoginPage { shell: frame.shell, next, login: String::new(), refusal: None })
+    let page = LoginPage {
+        shell: frame.shell,
+        next: local_or_start(&query.next),
+        login: String::new(),
+        remember: false,
+        refusal: None,
+        said: said(&query.said),
+    };
+    answer::page(StatusCode::OK, &page)
 }
 
-/// Signs somebody in at auth, or shows the form with the reason.
+/// The words for what led to the page.
+fn said(word: &str) -> Option<&'static str> {
+    match word {
+        "password" => Some("Your new password is kept. Sign in with it."),
+        "verified" => Some("Your e-mail address is confirmed."),
+        "late" => Some("That took too long. Begin again."),
+        _ => None,
+    }
+}
+
+/// Signs somebody in at auth, leads to the second step, or shows the form with the reason.
 pub(crate) async fn submit(
     frame: PublicFrame,
-    address: ClientAddress,
-    request: HttpRequest,
+    auth: Auth,
     form: Form<LoginForm>,
-    state: Shared,
 ) -> Result<HttpResponse, Problem> {
-    let LoginForm { login, password, next, .. } = form.into_inner();
+    let LoginForm { login, password, next, remember, .. } = form.into_inner();
     let next = local_or_start(&next);
-    let sign_in = SignIn { login, password };
-    match auth::sign_in(&state, &request, address, &sign_in).await {
-        Ok(answer) if answer.refusal.is_none() => Ok(welcome(&answer, &next)),
-        Ok(answer) => refuse(frame, sign_in.login, next, answer),
-        Err(problem) => refuse(frame, sign_in.login, next, unavailable(&problem)),
+    let sign_in = SignIn { login, password, remember: remember.is_some() };
+    let page = |refusal: String| LoginPage {
+        shell: frame.shell.clone(),
+        next: next.clone(),
+        login: sign_in.login.clone(),
+        remember: sign_in.remember,
+        refusal: Some(refusal),
+        said: None,
+    };
+    match auth.ask(Method::POST, SESSION, &sign_in).await {
+        Ok(Ok(done)) => welcome(done, &next),
+        Ok(Err(refused)) => {
+            let response = answer::page(refused.status, &page(refused.words()))?;
+            Ok(refused.with(response))
+        }
+        Err(problem) => unavailable(&problem, &page(UNAVAILABLE.to_owned())),
     }
 }
 
-/// Says that auth cannot be asked, whatever is wrong with it.
-fn unavailable(problem: &Problem) -> Answer {
+/// Goes on to where the reader wanted to, or to the page that asks for what is owed yet.
+fn welcome(done: Done, next: &str) -> Result<HttpResponse, Problem> {
+    if done.status != StatusCode::ACCEPTED {
+        return Ok(done.see_other(next));
+    }
+    let owed: FactorOwed = done.json()?;
+    Ok(done.see_other(&factor_path(&owed.factors, None, next)))
+}
+
+/// Shows a page that says that auth cannot be asked, whatever is wrong with it.
+pub(super) fn unavailable(problem: &Problem, page: &impl askama::Template) -> Result<HttpResponse, Problem> {
     tracing::warn!(error.code = problem.code(), "auth did not answer");
-    Answer {
-        status: Problem::upstream_unavailable().status(),
-        cookies: Vec::new(),
-        retry_after: Some(header::HeaderValue::from_static("2")),
-        refusal: Some("Sign-in is not available at this moment. Try again shortly.".to_owned()),
-    }
-}
-
-fn local_or_start(next: &str) -> String {
-    if frame::is_local(next) { next.to_owned() } else { START.to_owned() }
-}
-
-fn welcome(answer: &Answer, next: &str) -> HttpResponse {
-    let mut response = answer::see_other(next);
-    for cookie in &answer.cookies {
-        response.headers_mut().append(header::SET_COOKIE, cookie.clone());
-    }
-    response
-}
-
-fn refuse(frame: PublicFrame, login: String, next: String, answer: Answer) -> Result<HttpResponse, Problem> {
-    let page = LoginPage { shell: frame.shell, next, login, refusal: answer.refusal };
-    let mut response = answer::page(answer.status, &page)?;
-    if let Some(seconds) = answer.retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    Ok(response)
+    Ok(answer::try_again(answer::page(Problem::upstream_unavailable().status(), page)?))
 }

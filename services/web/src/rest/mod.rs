@@ -3,6 +3,7 @@
 mod key;
 pub(crate) mod openapi;
 pub(crate) mod people;
+pub(crate) mod security;
 pub(crate) mod sites;
 pub(crate) mod tasks;
 pub(crate) mod tickets;

@@ -7,7 +7,7 @@ use actix_web::http::header;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{people, sites, tasks, tickets};
+use super::{people, security, sites, tasks, tickets};
 
 /// Every operation of the REST API of web.
 #[derive(OpenApi)]
@@ -19,12 +19,13 @@ use super::{people, sites, tasks, tickets};
     paths(
         tickets::list, tickets::create, tickets::get, tickets::move_to, tickets::comment, people::lookup, sites::list,
         tasks::queues, tasks::pause, tasks::resume, tasks::live, tasks::get, tasks::cancel, tasks::retry,
-        tasks::dead_letters, tasks::retry_dead_letter, tasks::discard_dead_letter,
+        tasks::dead_letters, tasks::retry_dead_letter, tasks::discard_dead_letter, security::ours, security::of_nobody,
     ),
     tags(
         (name = "tickets", description = "What is wrong, who works on it, how it went"),
         (name = "people", description = "Who can be given work"),
         (name = "sites", description = "Where work is"),
+        (name = "security", description = "What happened at the door, or was tried"),
         (name = "tasks", description = "The task queue of the whole installation, for operators"),
     ),
     security(("session" = []), ("bearer" = [])),

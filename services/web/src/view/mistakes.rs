@@ -61,6 +61,16 @@ fn mistake(error: &FieldError) -> Mistake {
         "queue" => ("queue", "Queue"),
         "kind" => ("kind", "Kind"),
         "tenant" => ("tenant", "Tenant"),
+        "password" => ("password", "New password"),
+        "new" => ("new", "New password"),
+        "current" => ("current", "Current password"),
+        "name" => ("name", "Name"),
+        "code" => ("code", "Code"),
+        "email" => ("email", "E-mail"),
+        "login" => ("login", "Login name"),
+        "client_code" => ("client_code", "Code of the client"),
+        "reason" => ("reason", "Why"),
+        "minutes" => ("minutes", "For how long"),
         other => (other, "Form"),
     };
     Mistake {

@@ -9,6 +9,9 @@ use crate::view::Zone;
 
 const TICKETS: &str = "/tickets";
 
+/// What everybody who is signed in has.
+const ACCOUNT: &str = "/account";
+
 /// The frame of a page.
 #[derive(Clone, Debug)]
 pub(crate) struct Shell {
@@ -33,7 +36,7 @@ impl Shell {
     /// Where the reader's day begins: the first page of the navigation.
     pub(crate) fn start(&self) -> &'static str {
         let groups = self.visitor.as_ref().map(Visitor::menu).unwrap_or_default();
-        groups.first().and_then(|group| group.entries.first()).map_or(TICKETS, |entry| entry.href)
+        groups.first().and_then(|group| group.entries.first()).map_or(ACCOUNT, |entry| entry.href)
     }
 
     /// Whether buttons that change tickets are offered.
@@ -53,6 +56,8 @@ pub(crate) struct Visitor {
     pub(crate) capabilities: BTreeSet<Capability>,
     /// Whether the client's data is made up.
     pub(crate) demo: bool,
+    /// Whether the client is not the person's own: they look into it to help, and may change nothing.
+    pub(crate) looks_into_another: bool,
 }
 
 /// A group of the navigation, named for a job.
@@ -64,6 +69,7 @@ pub(crate) struct MenuGroup {
 }
 
 /// One link of the navigation.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct MenuEntry {
     /// What it says.
     pub(crate) title: &'static str,
@@ -73,18 +79,31 @@ pub(crate) struct MenuEntry {
     pub(crate) icon: &'static str,
 }
 
+const fn entry(title: &'static str, href: &'static str, icon: &'static str) -> MenuEntry {
+    MenuEntry { title, href, icon }
+}
+
+/// What people do all day.
+const WORK: [(Capability, MenuEntry); 1] = [(Capability::TicketsRead, entry("Tickets", TICKETS, "ticket"))];
+
+/// What few people look after.
+const SETUP: [(Capability, MenuEntry); 5] = [
+    (Capability::Admin, entry("Users", "/setup/users", "people")),
+    (Capability::Admin, entry("Groups", "/setup/groups", "group")),
+    (Capability::Security, entry("Security log", "/setup/security", "shield")),
+    (Capability::Operate, entry("Tasks", "/operate/tasks", "tasks")),
+    (Capability::Support, entry("Support", "/support", "look")),
+];
+
 impl Visitor {
     /// The groups this person can use, in the order of the day: only entries that exist and are allowed.
     pub(crate) fn menu(&self) -> Vec<MenuGroup> {
-        let mut groups = Vec::new();
-        if self.capabilities.contains(&Capability::TicketsRead) {
-            let tickets = MenuEntry { title: "Tickets", href: TICKETS, icon: "ticket" };
-            groups.push(MenuGroup { title: "Work", entries: vec![tickets] });
-        }
-        if self.capabilities.contains(&Capability::Operate) {
-            let tasks = MenuEntry { title: "Tasks", href: "/operate/tasks", icon: "tasks" };
-            groups.push(MenuGroup { title: "Setup", entries: vec![tasks] });
-        }
+        let group = |title, entries: &[(Capability, MenuEntry)]| {
+            let allowed = entries.iter().filter(|(needed, _)| self.capabilities.contains(needed));
+            MenuGroup { title, entries: allowed.map(|(_, entry)| *entry).collect() }
+        };
+        let mut groups = vec![group("Work", &WORK), group("Setup", &SETUP)];
+        groups.retain(|group| !group.entries.is_empty());
         groups
     }
 }

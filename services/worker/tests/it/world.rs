@@ -15,7 +15,8 @@ use worker::Settings;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-const SCHEDULES: [&str; 9] = [
+const SCHEDULES: [&str; 10] = [
+    "ACCOUNT_CLEANUP",
     "TICKET_ESCALATE",
     "HEARTBEAT_SAMPLE",
     "SESSION_CLEANUP",

@@ -20,6 +20,6 @@ pub(crate) struct ButtonForm {
 }
 
 /// Where a list goes on, when its address has a cursor or not.
-fn pager(next: Option<String>, first: Option<String>, htmx: &crate::frame::Htmx) -> Pager {
+pub(super) fn pager(next: Option<String>, first: Option<String>, htmx: &crate::frame::Htmx) -> Pager {
     Pager { next, first, focus: htmx.region && htmx.source.starts_with("a#") }
 }

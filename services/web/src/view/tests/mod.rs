@@ -1,5 +1,6 @@
 //! Every view with made-up content, hostile where a person could type.
 
+mod account;
 mod contrast;
 mod operate;
 
@@ -24,6 +25,7 @@ fn shell() -> Shell {
         client_name: "Northwind Facilities".to_owned(),
         capabilities: Capability::ALL.iter().copied().collect(),
         demo: true,
+        looks_into_another: false,
     };
     Shell::new("nonce-1".to_owned(), "token-1".to_owned(), Some(visitor), Zone::named("Asia/Kolkata"))
 }
@@ -156,15 +158,6 @@ fn refused_form_page() -> NewTicketPage {
     NewTicketPage { form, mistakes, candidates, ..form_page() }
 }
 
-fn login(refusal: Option<&str>) -> LoginPage {
-    LoginPage {
-        shell: nobody(),
-        next: "/tickets".to_owned(),
-        login: HOSTILE.to_owned(),
-        refusal: refusal.map(str::to_owned),
-    }
-}
-
 /// Name and HTML of every view, and of every region that is swapped alone.
 fn every_view() -> Vec<(&'static str, String)> {
     let notice =
@@ -192,10 +185,9 @@ fn every_view() -> Vec<(&'static str, String)> {
         ("cancel", CancelPage { shell: shell(), ticket: hostile }.render().unwrap()),
         ("ticket-refused", refused.render().unwrap()),
         ("ticket-region", refused.as_ticket().render().unwrap()),
-        ("login", login(None).render().unwrap()),
-        ("login-refused", login(Some("That login name or password is not right.")).render().unwrap()),
         ("problem", problem.render().unwrap()),
     ];
+    views.extend(account::every_view());
     views.extend(operate::every_view());
     views
 }

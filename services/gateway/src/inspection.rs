@@ -1,0 +1,200 @@
+//! Requests are looked at for attacks: which inspector judges a path, and what becomes of its verdict.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use domain::security::SecurityEventKind;
+use inspect::{Action, Finding, Inspector, Mode, Place, RequestParts, Verdict};
+use serde_json::json;
+
+use crate::gate::Gate;
+use crate::refusal::Refusal;
+use crate::routes::{Routes, covers};
+use crate::settings::InspectionSettings;
+use crate::visit::Visit;
+
+/// What is said of a request that the inspector could not finish.
+const UNFINISHED: &str = "inspection-failed";
+
+/// Media types that are not text in any of our services: their bodies are not read here.
+const OPAQUE: [&str; 8] = [
+    "image/",
+    "audio/",
+    "video/",
+    "font/",
+    "application/octet-stream",
+    "application/pdf",
+    "application/zip",
+    "application/gzip",
+];
+
+const MULTIPART: &str = "multipart/form-data";
+
+/// An inspector for each path that has rules of its own, longest first.
+#[derive(Debug)]
+pub(crate) struct Inspectors(Vec<(String, Inspector)>);
+
+impl Inspectors {
+    /// One for each route and each exemption: what holds for a path holds below it.
+    pub(crate) fn new(settings: &InspectionSettings, routes: &Routes) -> Self {
+        let exempt = settings.exemptions.iter().map(|exemption| exemption.prefix.as_str());
+        let mut prefixes: Vec<&str> =
+            routes.prefixes().chain(exempt).chain(["/"]).map(|prefix| prefix.trim_end_matches('/')).collect();
+        prefixes.sort_by_key(|prefix| (std::cmp::Reverse(prefix.len()), *prefix));
+        prefixes.dedup();
+        let inspector = |prefix: &str| {
+            let mode = routes.find(prefix).and_then(|line| line.route.inspect);
+            (prefix.to_owned(), Inspector::new(settings.policy(prefix, mode)))
+        };
+        Self(prefixes.into_iter().map(inspector).collect())
+    }
+
+    /// The inspector of a path; none where nothing is looked at.
+    pub(crate) fn find(&self, path: &str) -> Option<&Inspector> {
+        let found = self.0.iter().find(|(prefix, _)| covers(prefix, path));
+        found.map(|(_, inspector)| inspector).filter(|inspector| inspector.policy().mode != Mode::Off)
+    }
+}
+
+/// Refuses a request whose path, query, headers or cookies look like an attack.
+pub(crate) fn inspect_head(visit: &Visit<'_>, gate: &Gate) -> Result<(), Refusal> {
+    let Some(inspector) = visit.inspector else {
+        return Ok(());
+    };
+    let parts = parts(visit.request, None);
+    let headers = visit.request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    act(visit, gate, judge(|| inspector.inspect_head(&parts, headers)))
+}
+
+/// Refuses a request whose body looks like an attack, or is not what it says it is.
+pub(crate) fn inspect_body(visit: &Visit<'_>, gate: &Gate, body: &[u8]) -> Result<(), Refusal> {
+    let Some(inspector) = visit.inspector.filter(|_inspector| !body.is_empty()) else {
+        return Ok(());
+    };
+    let parts = parts(visit.request, Some(body));
+    act(visit, gate, judge(|| inspector.inspect_body(&parts)))
+}
+
+/// Whether a body must be here as a whole before it is passed on, because it is going to be looked at.
+pub(crate) fn must_be_read(visit: &Visit<'_>) -> bool {
+    if visit.inspector.is_none() {
+        return false;
+    }
+    let kind = media_type(visit.request);
+    let is = |known: &str| kind.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known));
+    let is_upload = is(MULTIPART) && visit.route.body_bytes_max.is_some();
+    !is_upload && !OPAQUE.into_iter().any(is)
+}
+
+fn media_type(request: &HttpRequest) -> &str {
+    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or("").trim_start()
+}
+
+fn parts<'a>(request: &'a HttpRequest, body: Option<&'a [u8]>) -> RequestParts<'a> {
+    let target = request.uri();
+    RequestParts {
+        method: request.method().as_str(),
+        path: target.path(),
+        query: target.query(),
+        content_type: Some(media_type(request)),
+        body,
+    }
+}
+
+/// Runs the inspector; `None` when it panicked. It must not take the request with it, nor let it pass.
+fn judge(inspect: impl FnOnce() -> Verdict) -> Option<Verdict> {
+    catch_unwind(AssertUnwindSafe(inspect)).ok()
+}
+
+fn act(visit: &Visit<'_>, gate: &Gate, verdict: Option<Verdict>) -> Result<(), Refusal> {
+    let Some(verdict) = verdict else {
+        tell(visit, gate, SecurityEventKind::RequestBlocked, json!({ "rule": UNFINISHED }));
+        return Err(Refusal::Blocked(UNFINISHED.to_owned()));
+    };
+    match verdict.action {
+        Action::Pass => Ok(()),
+        Action::Report => {
+            tell(visit, gate, SecurityEventKind::RequestSuspected, reason(&verdict));
+            Ok(())
+        }
+        Action::Block if verdict.is_only_malformed() => {
+            Err(Refusal::BodyMalformed(verdict.worst().map_or(UNFINISHED, |finding| finding.rule)))
+        }
+        Action::Block => {
+            tell(visit, gate, SecurityEventKind::RequestBlocked, reason(&verdict));
+            Err(Refusal::Blocked(verdict.worst().map_or_else(|| UNFINISHED.to_owned(), words)))
+        }
+    }
+}
+
+fn tell(visit: &Visit<'_>, gate: &Gate, kind: SecurityEventKind, detail: serde_json::Value) {
+    gate.spool.record(visit.sighting(kind, detail), gate.clock.now());
+}
+
+/// What the log says: never a value.
+fn words(finding: &Finding) -> String {
+    format!("{} by {} in {}", finding.class, finding.rule, finding.location)
+}
+
+/// What the security log says. The first bytes of a header or cookie may be a credential.
+fn reason(verdict: &Verdict) -> serde_json::Value {
+    let Some(finding) = verdict.worst() else {
+        return json!({ "score": verdict.score });
+    };
+    let is_telling = !matches!(finding.location.place, Place::Header | Place::Cookie);
+    json!({
+        "class": finding.class,
+        "rule": finding.rule,
+        "place": finding.location.to_string(),
+        "score": verdict.score,
+        "excerpt": is_telling.then_some(finding.excerpt.as_str()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inspectors() -> Inspectors {
+        let settings: InspectionSettings = serde_json::from_value(json!({
+            "mode": "block", "threshold": 10, "value_bytes_max": 65_536, "request_bytes_max": 65_536,
+            "fields_max": 100, "json_depth_max": 8, "multipart_parts_max": 10,
+            "exemptions": [
+                { "prefix": "/notes/drafts", "name": "text", "mode": "off" },
+                { "name": "*password*", "mode": "off" },
+            ],
+        }))
+        .unwrap();
+        let routes = json!([
+            { "prefix": "/", "upstream": "web", "access": "required" },
+            { "prefix": "/notes", "upstream": "web", "access": "required", "inspect": "monitor" },
+            { "prefix": "/assets/", "upstream": "web", "access": "public", "inspect": "off" },
+        ]);
+        Inspectors::new(&settings, &Routes::new(serde_json::from_value(routes).unwrap()))
+    }
+
+    #[test]
+    fn a_path_is_inspected_as_its_route_and_its_exemptions_say() {
+        let inspectors = inspectors();
+        let found = |path: &str| {
+            inspectors.find(path).map(|inspector| {
+                let names: Vec<_> = inspector.policy().fields.iter().map(|rule| rule.name.as_str()).collect();
+                format!("{:?} {}", inspector.policy().mode, names.join(","))
+            })
+        };
+        assert_eq!(found("/").as_deref(), Some("Block *password*"));
+        assert_eq!(found("/tickets").as_deref(), Some("Block *password*"));
+        assert_eq!(found("/notes/1").as_deref(), Some("Monitor *password*"));
+        assert_eq!(found("/notes/drafts/1").as_deref(), Some("Monitor text,*password*"));
+        assert_eq!(found("/notes/draftsx").as_deref(), Some("Monitor *password*"));
+        assert_eq!(found("/assets/a.js"), None);
+    }
+
+    #[test]
+    fn a_panic_of_the_inspector_is_no_verdict() {
+        assert!(judge(|| panic!("an inspector that fails")).is_none());
+        assert!(judge(Verdict::default).is_some());
+    }
+}
