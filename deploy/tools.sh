@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what is missing for building (`build`), running (`run`), testing (`test`) or the queue benchmark (`bench`) on Debian.
+# Installs what is missing for building (`build`), running (`run`), testing (`test`), the queue benchmark (`bench`) or the
+# gateway's (`gateway-bench`) on Debian.
 # Says what it installs; as anybody but root it says what to ask an administrator for.
 set -eu
 
@@ -28,6 +29,13 @@ if [ "$wanted" = bench ]; then
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
     need redis-server redis-server
     python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+fi
+if [ "$wanted" = gateway-bench ]; then
+    need nginx nginx-light
+    need wrk wrk
+    need pgrep procps
+    [ -f /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] || missing="$missing libnginx-mod-http-modsecurity"
+    [ -d /usr/share/modsecurity-crs/rules ] || missing="$missing modsecurity-crs"
 fi
 # As a normal user PostgreSQL comes from npm when it is missing; as root from Debian.
 if [ "$wanted" = run ] && [ "$(id -u)" = 0 ]; then

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How long the limits of sign-in and of requests take in PostgreSQL with ten million attempts kept: p50, p99 and plans.
+# How long the limits of sign-in and of requests take in PostgreSQL with ten million attempts kept, and the look-up of one of
+# 100,000 sessions: p50, p99 and plans.
 # Starts a PostgreSQL of its own on 127.0.0.1 and ends it. Needs the server's programs (apt-get install postgresql).
 # Usage: limits-bench.sh [ROWS] [SECONDS]
 set -euo pipefail
@@ -44,6 +45,17 @@ select sign_in_login_key('person' || n), 1 + n % 5, now() from generate_series(0
 insert into sign_in_counter (key, attempts, window_started_at)
 values (sign_in_login_key('admin'), 5, now()), (sign_in_network_key('203.0.113.9'), 15, now())
 on conflict (key) do update set attempts = excluded.attempts, window_started_at = now();
+
+insert into client (client_id, code, name) values (gen_random_uuid(), 'FULL', 'Full Ltd');
+insert into client_capability (client_id, capability)
+select client_id, unnest(array['WEB', 'TICKETS_READ', 'TICKETS_WRITE', 'ADMIN']) from client;
+insert into person (client_id, id, code, name)
+select client_id, md5('person' || n)::uuid, 'P' || n, 'Person ' || n from client, generate_series(0, 99999) as n;
+insert into person_capability (client_id, person_id, capability)
+select client_id, id, unnest(array['WEB', 'TICKETS_READ', 'TICKETS_WRITE']) from person;
+insert into session (client_id, id, person_id, token_hash, idle_expires_at, expires_at)
+select client_id, gen_random_uuid(), id, sha256(id::text::bytea), now() + interval '1 hour', now() + interval '1 day'
+  from person;
 vacuum analyze;
 SQL
 echo "rows: $(say -c 'select count(*) from auth_rate_limit_attempts'), $(say -c \
@@ -84,6 +96,10 @@ SQL
 measure "check_rate_limit, one of a million names and 200,000 addresses" \
     "check_rate_limit(inet '10.0.0.0' + (:n % 200000), 'person' || :n)"
 measure "check_rate_limit, the name and address under attack" "check_rate_limit('203.0.113.9', 'admin')"
+measure "find_session, one of 100,000, its rights kept or not" \
+    "find_session(sha256(md5('person' || :n % 100000)::uuid::text::bytea), interval '1 hour')"
+measure "find_session, always the same" \
+    "find_session(sha256(md5('person' || 7)::uuid::text::bytea), interval '1 hour')"
 measure "reserve_sign_in_attempt, a name with room" \
     "reserve_sign_in_attempt(inet '11.0.0.0' + :n, 'new' || :n || random(), interval '15 minutes', 5, 1000000)"
 measure "reserve_sign_in_attempt, the name under attack" \

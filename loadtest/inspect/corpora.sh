@@ -28,9 +28,11 @@ apt() {
 
 fetch() {
     apt update
-    (cd "$packages" && apt source --download-only modsecurity-crs 2>/dev/null)
-    mkdir -p "$packages/modsecurity-crs"
-    tar -xzf "$packages"/modsecurity-crs_*.orig.tar.gz -C "$packages/modsecurity-crs"
+    for name in modsecurity-crs modsecurity; do
+        (cd "$packages" && apt source --download-only "$name" 2>/dev/null)
+        mkdir -p "$packages/$name"
+        tar -xzf "$packages/$name"_*.orig.tar.gz -C "$packages/$name"
+    done
     for name in "${debian[@]}"; do
         (cd "$packages" && apt download "$name" 2>/dev/null && dpkg -x "$name"_*.deb "$packages/$name") || echo "without $name"
     done

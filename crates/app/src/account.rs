@@ -67,9 +67,8 @@ pub async fn owner(store: &Store, actor: &Actor) -> Result<AccountOwner, Error> 
 /// `forbidden` for a process.
 pub async fn proof(store: &Store, actor: &Actor, session: SessionId) -> Result<Option<Proof>, Error> {
     let person = person_of(actor)?;
-    let read = store.read(actor, "read_session_proof", |tx| async move {
-        tx.session_proof(session, person).await
-    });
+    let read =
+        store.read(actor, "read_session_proof", |tx| async move { tx.session_proof(session, person).await });
     Ok(read.await?)
 }
 
@@ -79,8 +78,7 @@ pub async fn proof(store: &Store, actor: &Actor, session: SessionId) -> Result<O
 /// `forbidden` for a process.
 pub async fn password_hash(store: &Store, actor: &Actor) -> Result<Option<String>, Error> {
     let person = person_of(actor)?;
-    let read =
-        store.read(actor, "read_password_hash", |tx| async move { tx.password_hash(person).await });
+    let read = store.read(actor, "read_password_hash", |tx| async move { tx.password_hash(person).await });
     Ok(read.await?)
 }
 
@@ -110,8 +108,12 @@ pub async fn change_password(
                 rotate(&tx, change.session_id, person, proven, now).await?;
             }
             tx.audit(&about_person("password_changed", person, json!({}))).await?;
-            request_mail(&tx, actor, &AccountMail::Notice { person_id: person, notice: Notice::PasswordChanged })
-                .await?;
+            request_mail(
+                &tx,
+                actor,
+                &AccountMail::Notice { person_id: person, notice: Notice::PasswordChanged },
+            )
+            .await?;
             Ok(())
         })
         .await
@@ -185,8 +187,8 @@ pub async fn step_up(
 /// `forbidden`.
 pub async fn sessions(store: &Store, actor: &Actor, person: PersonId) -> Result<Vec<SessionRow>, Error> {
     require_own(actor, person)?;
-    let listed = store
-        .read(actor, "list_sessions", |tx| async move { tx.list_sessions(person, LISTED_MAX).await });
+    let listed =
+        store.read(actor, "list_sessions", |tx| async move { tx.list_sessions(person, LISTED_MAX).await });
     Ok(listed.await?)
 }
 

@@ -34,10 +34,7 @@ pub struct NoteLimit {
 /// Those of the store.
 pub async fn find(store: &Store, username: &str) -> Result<Option<BrokerAccount>, Error> {
     let found =
-        store.run_single(
-            "find_broker_account",
-            |tx| async move { tx.find_broker_account(username).await },
-        );
+        store.run_single("find_broker_account", |tx| async move { tx.find_broker_account(username).await });
     Ok(found.await?)
 }
 

@@ -42,10 +42,8 @@ pub struct Elevation {
 pub async fn begin(store: &Store, actor: &Actor, begin: &Begin, now: Timestamp) -> Result<Elevation, Error> {
     right::require(actor, Capability::Support)?;
     let reason = begin.reason.trim();
-    let mistakes: Vec<FieldError> = [reason_mistake(reason), minutes_mistake(begin.minutes)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mistakes: Vec<FieldError> =
+        [reason_mistake(reason), minutes_mistake(begin.minutes)].into_iter().flatten().collect();
     if !mistakes.is_empty() {
         return Err(AccountError::InvalidAccount(mistakes).into());
     }

@@ -44,6 +44,8 @@ pub struct Added {
     pub session_id: domain::SessionId,
     /// SHA-256 of the token it goes on with.
     pub token_hash: [u8; 32],
+    /// When it was proven.
+    pub at: Timestamp,
 }
 
 /// Reads what second factors the actor has.
@@ -75,9 +77,8 @@ pub async fn begin_totp(
     now: Timestamp,
 ) -> Result<(), Error> {
     let person = person_of(actor)?;
-    let begun = store.run_tx(actor, "begin_totp", |tx| async move {
-        tx.begin_totp(person, sealed, key_name, now).await
-    });
+    let begun = store
+        .run_tx(actor, "begin_totp", |tx| async move { tx.begin_totp(person, sealed, key_name, now).await });
     begun.await.map_err(|error| {
         let words = "an authenticator is set up; remove it first";
         stale_as(error, AccountError::InvalidAccount(vec![FieldError::new("", words)]))
@@ -104,32 +105,26 @@ pub async fn confirm_totp(
     step: i64,
     codes: &[[u8; 32]],
     added: Added,
-    now: Timestamp,
 ) -> Result<(), Error> {
     let person = person_of(actor)?;
     store
         .run_tx(actor, "confirm_totp", |tx| async move {
-            if let Err(error) = tx.confirm_totp(person, step, now).await {
+            if let Err(error) = tx.confirm_totp(person, step, added.at).await {
                 return Err(stale_as(error, AccountError::FactorRefused));
             }
             replace_codes(&tx, person, codes).await?;
-            note_added(&tx, actor, person, "totp", added, now).await
+            note_added(&tx, actor, "totp", added).await
         })
         .await
 }
 
 /// What every new factor means: two are proven, the trail says so, and the person is told.
-async fn note_added(
-    tx: &Tx,
-    actor: &Actor,
-    person: PersonId,
-    factor: &'static str,
-    added: Added,
-    now: Timestamp,
-) -> Result<(), Error> {
-    rotate(tx, added.session_id, person, Proven { token_hash: added.token_hash, factors: 2 }, now).await?;
-    tx.audit(&about_person("factor_added", person, json!({ "factor": factor }))).await?;
-    request_mail(tx, actor, &AccountMail::Notice { person_id: person, notice: Notice::FactorAdded }).await?;
+async fn note_added(tx: &Tx, actor: &Actor, factor: &'static str, added: Added) -> Result<(), Error> {
+    let person_id = person_of(actor)?;
+    let proven = Proven { token_hash: added.token_hash, factors: 2 };
+    rotate(tx, added.session_id, person_id, proven, added.at).await?;
+    tx.audit(&about_person("factor_added", person_id, json!({ "factor": factor }))).await?;
+    request_mail(tx, actor, &AccountMail::Notice { person_id, notice: Notice::FactorAdded }).await?;
     Ok(())
 }
 
@@ -139,8 +134,8 @@ async fn note_added(
 /// `forbidden` for a process.
 pub async fn take_totp_step(store: &Store, actor: &Actor, step: i64) -> Result<bool, Error> {
     let person = person_of(actor)?;
-    let taken = store
-        .run_in_turn(actor, "take_totp_step", |tx| async move { tx.take_totp_step(person, step).await });
+    let taken =
+        store.run_in_turn(actor, "take_totp_step", |tx| async move { tx.take_totp_step(person, step).await });
     Ok(taken.await?)
 }
 
@@ -298,7 +293,6 @@ pub async fn add_passkey(
     actor: &Actor,
     proven: &ProvenPasskey,
     added: Added,
-    now: Timestamp,
 ) -> Result<PasskeyRow, Error> {
     let person_id = person_of(actor)?;
     let new = &NewPasskey {
@@ -307,7 +301,7 @@ pub async fn add_passkey(
         credential_id: proven.credential_id.clone(),
         name: proven.name.clone(),
         public_part: proven.public_part.clone(),
-        created_at: now,
+        created_at: added.at,
     };
     store
         .run_tx(actor, "add_passkey", |tx| async move {
@@ -318,10 +312,10 @@ pub async fn add_passkey(
             if !tx.insert_passkey(new).await? {
                 return Err(AccountError::PasskeyKnown.into());
             }
-            note_added(&tx, actor, person_id, "passkey", added, now).await
+            note_added(&tx, actor, "passkey", added).await
         })
         .await?;
-    Ok(PasskeyRow { id: new.id, name: new.name.clone(), created_at: now, used_at: None })
+    Ok(PasskeyRow { id: new.id, name: new.name.clone(), created_at: added.at, used_at: None })
 }
 
 /// Keeps what a use of a passkey changed.
@@ -335,9 +329,8 @@ pub async fn touch_passkey(
     public_part: &Value,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let touched = store.run_tx(actor, "touch_passkey", |tx| async move {
-        tx.touch_passkey(id, public_part, now).await
-    });
+    let touched = store
+        .run_tx(actor, "touch_passkey", |tx| async move { tx.touch_passkey(id, public_part, now).await });
     touched.await.map_err(|error| stale_as(error, AccountError::FactorRefused))
 }
 

@@ -8,9 +8,9 @@ use domain::security::SecurityEventKind;
 use domain::{Actor, ApiKeyId, Capability, FieldError, PersonId, SiteScope};
 use jiff::Timestamp;
 use serde_json::json;
-use store::audit::AuditEntry;
 pub use store::api_key::ApiKey;
 use store::api_key::NewApiKey;
+use store::audit::AuditEntry;
 use store::security_event::NewSecurityEvent;
 use store::session::LiveSession;
 use store::{Store, Tx};
@@ -68,7 +68,10 @@ pub async fn make(
     require(actor, Capability::Admin)?;
     let Some(maker) = actor.person_id else { return Err(Error::Forbidden(Capability::Admin)) };
     let networks = check(actor, new, limits).map_err(AccountError::InvalidKey)?;
-    let (networks, expires_at) = (&networks, now.saturating_add(DAY * u32::from(new.days)).unwrap_or(Timestamp::MAX));
+    // As the database keeps times, so that the answer is what a list says.
+    let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+    let expires_at = now.saturating_add(DAY * u32::from(new.days)).unwrap_or(Timestamp::MAX);
+    let networks = &networks;
     store
         .run_tx(actor, "make_key", |tx| async move {
             if tx.count_live_api_keys().await? >= i64::from(limits.live_max) {
@@ -110,6 +113,7 @@ async fn keep(tx: &Tx, key: &ApiKey, token_hash: [u8; 32], maker: PersonId) -> R
         hint: key.hint.clone(),
         networks: key.networks.clone(),
         created_by: maker,
+        created_at: key.created_at,
         expires_at: key.expires_at,
     })
     .await?;
@@ -248,7 +252,8 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "here", "192.0.2.0/33", "192.0.2/24", "::/129", "192.0.2.0/", "192.0.2.0/-1", "/24"] {
+        for text in ["", "here", "192.0.2.0/33", "192.0.2/24", "::/129", "192.0.2.0/", "192.0.2.0/-1", "/24"]
+        {
             assert_eq!(network(text), None, "{text}");
         }
     }

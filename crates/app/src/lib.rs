@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod account;
+pub mod attachment;
 pub mod broker;
 pub mod demo;
 pub mod elevation;

@@ -19,7 +19,7 @@ use store::{Store, Tx};
 use uuid::Uuid;
 
 use crate::recovery::{AccountMail, request_mail};
-use crate::{AccountError, Error, right};
+use crate::{AccountError, Error, factor, right};
 
 mod rights;
 
@@ -37,17 +37,19 @@ pub struct UserFilter {
     pub after: Option<Code>,
 }
 
-/// Somebody to be added.
+/// Somebody to be added, as it was typed.
 #[derive(Clone)]
 pub struct NewUser {
     /// Their code.
-    pub code: Code,
+    pub code: String,
     /// Their name.
     pub name: String,
     /// Their address.
     pub email: Option<String>,
-    /// How they will sign in, and a hash that no password has.
-    pub login: Option<(LoginName, String)>,
+    /// Their login name.
+    pub login: Option<String>,
+    /// A hash that no password has, for who gets a login.
+    pub hash_of_nobody: String,
 }
 
 /// Lists a page of people by code, and whether more follow.
@@ -58,8 +60,8 @@ pub async fn list(store: &Store, actor: &Actor, filter: &UserFilter) -> Result<(
     right::require(actor, Capability::Admin)?;
     let pattern = filter.words.as_deref().map(pattern);
     let (pattern, after) = (pattern.as_deref(), filter.after.as_ref().map_or("", Code::as_str));
-    let listed = store
-        .read(actor, "list_users", |tx| async move { tx.list_users(after, pattern, PAGE + 1).await });
+    let listed =
+        store.read(actor, "list_users", |tx| async move { tx.list_users(after, pattern, PAGE + 1).await });
     let mut rows: Vec<UserRow> = listed.await?;
     let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let more = rows.len() > page;
@@ -97,29 +99,44 @@ pub async fn get(store: &Store, actor: &Actor, id: PersonId) -> Result<User, Err
 /// `forbidden`, `invalid-user`, `already-exists` for a code or a login that is taken.
 pub async fn add(store: &Store, actor: &Actor, new: &NewUser, now: Timestamp) -> Result<User, Error> {
     right::require(actor, Capability::Admin)?;
-    refuse_mistakes([name_mistake(&new.name), new.email.as_deref().and_then(email_mistake)])?;
-    let person = NewPerson {
-        id: PersonId::generate(),
-        code: new.code.clone(),
-        name: new.name.trim().to_owned(),
-        email: new.email.clone(),
-        all_sites: false,
-    };
-    let person = &person;
+    let (person, login) = parse(new)?;
+    let (person, login) = (&person, &login);
     store
         .run_tx(actor, "add_user", |tx| async move {
             tx.insert_person(person).await?;
-            if let Some((login, hash)) = &new.login {
-                tx.set_credential(person.id, login, hash).await?;
+            if let Some(login) = login {
+                tx.set_credential(person.id, login, &new.hash_of_nobody).await?;
                 if person.email.is_some() {
                     request_mail(&tx, actor, &AccountMail::Invite { person_id: person.id }).await?;
                 }
             }
-            let detail = json!({ "code": person.code.as_str(), "with_login": new.login.is_some() });
+            let detail = json!({ "code": person.code.as_str(), "with_login": login.is_some() });
             note(&tx, actor, &change_of("user_added", person.id, detail), now).await?;
             found(&tx, person.id).await
         })
         .await
+}
+
+/// Reads what was typed for a person; every mistake is named.
+fn parse(new: &NewUser) -> Result<(NewPerson, Option<LoginName>), Error> {
+    let text = |given: &Option<String>| given.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let (name, email) = (new.name.trim(), text(&new.email));
+    let code = Code::parse(new.code.trim());
+    let login = text(&new.login).map(|login| LoginName::parse(&login)).transpose();
+    let mistakes = [
+        code.as_ref().err().map(|unfit| FieldError::new("/code", unfit.to_string())),
+        name_mistake(name),
+        email.as_deref().and_then(email_mistake),
+        login.as_ref().err().map(|unfit| FieldError::new("/login", unfit.to_string())),
+    ];
+    match (code, login) {
+        (Ok(code), Ok(login)) => {
+            refuse_mistakes(mistakes)?;
+            let id = PersonId::generate();
+            Ok((NewPerson { id, code, name: name.to_owned(), email, all_sites: false }, login))
+        }
+        (_, _) => Err(AccountError::InvalidUser(mistakes.into_iter().flatten().collect()).into()),
+    }
 }
 
 /// Changes a person's name, address, or whether they may sign in. Sessions of who may not end; links to an old address are
@@ -190,12 +207,9 @@ pub async fn remove_factors(store: &Store, actor: &Actor, id: PersonId, now: Tim
     store
         .run_tx(actor, "remove_factors", |tx| async move {
             touchable(actor, &found(&tx, id).await?)?;
-            tx.drop_totp(id).await?;
-            tx.drop_recovery_codes(id).await?;
-            tx.drop_passkeys(id).await?;
-            tx.drop_sign_in_steps(id).await?;
-            tx.revoke_other_sessions(id, None).await?;
-            let change = Change { kind: SecurityEventKind::FactorRemoved, ..change_of("factors_removed", id, json!({})) };
+            factor::remove_all(&tx, actor, id).await?;
+            let change = change_of("factors_removed", id, json!({}));
+            let change = Change { kind: SecurityEventKind::FactorRemoved, ..change };
             note(&tx, actor, &change, now).await
         })
         .await
@@ -262,12 +276,7 @@ struct Change {
 }
 
 fn change_of(action: &'static str, person: PersonId, detail: Value) -> Change {
-    Change {
-        action,
-        kind: SecurityEventKind::RightsChanged,
-        subject: ("person", *person.as_uuid()),
-        detail,
-    }
+    Change { action, kind: SecurityEventKind::RightsChanged, subject: ("person", *person.as_uuid()), detail }
 }
 
 /// Writes a change into the audit trail and the log of security events.
@@ -320,7 +329,9 @@ mod tests {
             assert!(name_mistake(name).is_some(), "{name:?}");
         }
         assert!(name_mistake("Asha O'Neil-Rao").is_none());
-        for email in ["", "asha", "asha@", "@example.com", "a b@example.com", "a@example.com\r\nBcc: b@example.com"] {
+        for email in
+            ["", "asha", "asha@", "@example.com", "a b@example.com", "a@example.com\r\nBcc: b@example.com"]
+        {
             assert!(email_mistake(email).is_some(), "{email:?}");
         }
         assert!(email_mistake("asha.rao+1@example.com").is_none());

@@ -14,10 +14,7 @@ const BUCKETS_AT_ONCE: i32 = 10_000;
 /// Those of the store, and then nothing is known of any bucket.
 pub async fn take(store: &Store, requests: &[TokenRequest]) -> Result<Vec<TokenGrant>, Error> {
     let taken =
-        store.run_single(
-            "take_request_tokens",
-            |tx| async move { tx.take_request_tokens(requests).await },
-        );
+        store.run_single("take_request_tokens", |tx| async move { tx.take_request_tokens(requests).await });
     Ok(taken.await?)
 }
 

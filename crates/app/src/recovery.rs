@@ -305,7 +305,11 @@ pub async fn post(store: &Store, actor: &Actor, prepared: &PreparedAccountMail) 
         about: ("person", *prepared.person_id.as_uuid()),
         cause_id: prepared.cause_id,
         at: prepared.at,
-        to: vec![Recipient { name: Some(prepared.to.name.clone()), email: prepared.to.email.clone(), is_outside: false }],
+        to: vec![Recipient {
+            name: Some(prepared.to.name.clone()),
+            email: prepared.to.email.clone(),
+            is_outside: false,
+        }],
         subject: prepared.letter.subject.clone(),
         text: prepared.letter.text.clone(),
         html: prepared.letter.html.clone(),

@@ -119,9 +119,10 @@ pub async fn reserve_from(
     limit: &AttemptLimit,
 ) -> Result<Attempt, Error> {
     let answer = store
-        .run_single("reserve_sign_in", |tx| async move {
-            tx.reserve_sign_in(login, address, limit, device).await
-        })
+        .run_single(
+            "reserve_sign_in",
+            |tx| async move { tx.reserve_sign_in(login, address, limit, device).await },
+        )
         .await?;
     if answer.is_granted {
         Ok(Attempt { id: answer.attempt_id })

@@ -26,7 +26,7 @@ pub async fn list(store: &Store, actor: &Actor) -> Result<Vec<Site>, Error> {
 /// `forbidden`.
 pub async fn list_for_administration(store: &Store, actor: &Actor) -> Result<Vec<Site>, Error> {
     right::require(actor, Capability::Admin)?;
-    let found = store
-        .read(actor, "list_sites", |tx| async move { tx.list_sites(&SiteScope::All, SITES_MAX).await });
+    let found =
+        store.read(actor, "list_sites", |tx| async move { tx.list_sites(&SiteScope::All, SITES_MAX).await });
     Ok(found.await?)
 }

@@ -20,7 +20,7 @@ use store::Tx;
 use crate::Error;
 
 /// Reads a ticket the actor may see; another client's and another site's are not there.
-async fn visible(tx: &Tx, actor: &Actor, id: TicketId) -> Result<Ticket, Error> {
+pub(crate) async fn visible(tx: &Tx, actor: &Actor, id: TicketId) -> Result<Ticket, Error> {
     tx.ticket(id)
         .await?
         .filter(|ticket| actor.sites.contains(ticket.site_id))

@@ -227,14 +227,14 @@ pub async fn refresh(
     lifetimes: &Lifetimes,
     now: Timestamp,
 ) -> Result<Timestamp, Error> {
-    let found = store.run_single("find_refresh_token", |tx| async move {
-        tx.find_refresh_token(&presented.hash).await
-    });
+    let found = store
+        .run_single("find_refresh_token", |tx| async move { tx.find_refresh_token(&presented.hash).await });
     let found: Option<FoundRefreshToken> = found.await?;
     let Some(found) = found.filter(|found| found.is_live) else {
         return Err(AccountError::RefreshRefused.into());
     };
-    let (found, actor) = (&found, actor_of(found.client_id, found.person_id, presented.origin.correlation_id));
+    let (found, actor) =
+        (&found, actor_of(found.client_id, found.person_id, presented.origin.correlation_id));
     // In turn: of those who come with one token each sees what the one before it left.
     let outcome = store.run_in_turn(&actor, "refresh_tokens", |tx| async move {
         let Some(session) = tx.hold_session(found.session_id).await?.filter(|held| held.is_open) else {

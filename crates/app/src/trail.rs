@@ -5,8 +5,8 @@
 
 use domain::{Actor, Capability};
 use jiff::Timestamp;
-pub use store::trail::{AuditLine, Breach, Head};
 use store::Store;
+pub use store::trail::{AuditLine, Breach, Head};
 use uuid::Uuid;
 
 use crate::{Error, right};
@@ -78,9 +78,8 @@ pub async fn verify(store: &Store, actor: &Actor, known: Option<&Head>) -> Resul
 }
 
 async fn look(store: &Store, actor: &Actor, after: i64) -> Result<Vec<Breach>, Error> {
-    let found = store.read(actor, "verify_audit_trail", |tx| async move {
-        tx.verify_audit_trail(after, AT_ONCE).await
-    });
+    let found = store
+        .read(actor, "verify_audit_trail", |tx| async move { tx.verify_audit_trail(after, AT_ONCE).await });
     Ok(found.await?)
 }
 
@@ -90,7 +89,10 @@ async fn unknown_lines(store: &Store, actor: &Actor) -> Result<Vec<Breach>, Erro
     let unknown: Vec<Uuid> =
         store.read(actor, "find_unknown_lines", |tx| async move { tx.unknown_lines(limit).await }).await?;
     let problem = "the line was put in past the chain".to_owned();
-    Ok(unknown.into_iter().map(|id| Breach { seq: 0, event_id: Some(id), problem: problem.clone() }).collect())
+    Ok(unknown
+        .into_iter()
+        .map(|id| Breach { seq: 0, event_id: Some(id), problem: problem.clone() })
+        .collect())
 }
 
 /// A breach, unless the chain has a seal that was its end once.
@@ -109,7 +111,12 @@ async fn missing_head(store: &Store, actor: &Actor, known: &Head) -> Result<Vec<
 ///
 /// # Errors
 /// `forbidden`, and those of the store.
-pub async fn list(store: &Store, actor: &Actor, before: Timestamp, limit: u16) -> Result<Vec<AuditLine>, Error> {
+pub async fn list(
+    store: &Store,
+    actor: &Actor,
+    before: Timestamp,
+    limit: u16,
+) -> Result<Vec<AuditLine>, Error> {
     right::require(actor, Capability::Security)?;
     let limit = i64::from(limit);
     Ok(store.read(actor, "list_audit_lines", |tx| async move { tx.audit_lines(before, limit).await }).await?)

@@ -163,11 +163,14 @@ fn database(keys: &Keys, plan: &Plan, role: &str) -> Result<Table> {
 fn gateway(keys: &Keys, plan: &Plan) -> Table {
     let (auth, web, health) = (plan.addresses("auth"), plan.addresses("web"), plan.addresses("health"));
     let (csrf, internal) = (keys.csrf.clone(), keys.internal_key.clone());
+    let gateways = i64::try_from(plan.addresses("gateway").len()).unwrap_or(i64::MAX);
     toml! {
         [upstreams]
         auth = auth
         web = web
         health = health
+        [rates]
+        gateways = gateways
         [csrf]
         secret = csrf
         [trust]
@@ -178,10 +181,19 @@ fn gateway(keys: &Keys, plan: &Plan) -> Table {
 fn auth(keys: &Keys, plan: &Plan) -> Result<Table> {
     let mut table = database(keys, plan, "youtility_auth")?;
     table.extend(trust(keys));
-    let key = keys.identity_private_pem.clone();
+    let (signing, factors) = (keys.identity_private_pem.clone(), keys.factors.clone());
+    // Browsers give passkeys to names only, and to this one without TLS.
+    let gateways = plan.parts.iter().filter(|part| part.service == "gateway");
+    let origins: Vec<String> = gateways.map(|part| format!("http://localhost:{}", part.port)).collect();
+    let origins = origins.join(",");
     table.extend(toml! {
         [identity]
-        signing_key = key
+        signing_key = signing
+        [factors]
+        key = factors
+        [passkeys]
+        relying_party = "localhost"
+        origins = origins
     });
     Ok(table)
 }

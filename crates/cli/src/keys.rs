@@ -42,6 +42,9 @@ pub(crate) struct Keys {
     pub(crate) identity_private_pem: String,
     /// Checks identities: SPKI PEM.
     pub(crate) identity_public_pem: String,
+    /// Seals the secrets of authenticators; empty in a file that is older.
+    #[serde(default)]
+    pub(crate) factors: String,
     /// The bridge's password at the broker.
     pub(crate) broker_bridge: String,
     /// The health service's password at the broker.
@@ -53,7 +56,11 @@ pub(crate) struct Keys {
 impl Keys {
     /// Reads the secrets, or makes them.
     pub(crate) fn load_or_create(home: &Home) -> Result<Self> {
-        if let Some(keys) = home.read_json(FILE)? {
+        if let Some(mut keys) = home.read_json::<Self>(FILE)? {
+            if keys.factors.is_empty() {
+                keys.factors = random_text()?;
+                keys.save(home)?;
+            }
             return Ok(keys);
         }
         let keys = Self::create()?;
@@ -90,6 +97,7 @@ impl Keys {
             csrf: random_text()?,
             identity_private_pem: pem("PRIVATE KEY", private.as_ref()),
             identity_public_pem: pem("PUBLIC KEY", public.as_ref()),
+            factors: random_text()?,
             broker_bridge: random_text()?,
             broker_health: random_text()?,
             devices: BTreeMap::new(),

@@ -159,7 +159,62 @@ mod tests {
         assert!(!may(&Account::Health, Access::Subscribe, "#"));
     }
 
+    /// Whether a topic is among those a filter means, as MQTT 5 (4.7) has it.
+    fn matches(filter: &str, topic: &str) -> bool {
+        let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+        loop {
+            match (filter.next(), topic.next()) {
+                (Some("#"), _) | (None, None) => return true,
+                (Some("+"), Some(_)) => {}
+                (Some(wanted), Some(level)) if wanted == level => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Codes that begin alike, and what could be taken for a part of a topic.
+    fn codes() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[AB]{1,3}",
+            "[A-Za-z0-9_-]{1,8}",
+            prop::sample::select(vec!["cmd", "ack", "telemetry", "yt", "v1"]).prop_map(str::to_owned),
+        ]
+    }
+
+    /// Topics of two devices and what lies near them, with wildcards in any place.
+    fn filter_near(names: [String; 4]) -> impl Strategy<Value = String> {
+        let [a, b, c, d] = names;
+        let level = prop::sample::select(
+            [&a, &b, &c, &d, "yt", "v1", "+", "#", "ack", "cmd", "telemetry", ".feed", "", "$share", "x"]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+        prop::collection::vec(level, 1..8).prop_map(|levels| levels.join("/"))
+    }
+
     proptest! {
+        #[test]
+        fn no_device_reaches_a_topic_of_another(
+            (names, asked) in prop::array::uniform4(codes()).prop_flat_map(|names| (Just(names.clone()), filter_near(names))),
+            below in "[a-z]{1,4}",
+        ) {
+            let [client, own, other_client, other] = &names;
+            prop_assume!((client, own) != (other_client, other));
+            let account = device(client, own);
+            let theirs = ["telemetry".to_owned(), "ack".to_owned(), "cmd".to_owned(), format!("cmd/{below}")]
+                .map(|kind| format!("yt/v1/{other_client}/{other}/{kind}"));
+            for topic in theirs {
+                prop_assert!(!may(&account, Access::Write, &topic), "{} writes {}", own, topic);
+                prop_assert!(!may(&account, Access::Read, &topic), "{} reads {}", own, topic);
+                let bare = asked.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
+                let meant = bare.map_or(asked.as_str(), |(_group, filter)| filter);
+                prop_assert!(
+                    !(matches(meant, &topic) && may(&account, Access::Subscribe, &asked)),
+                    "{} hears {} by {}", own, topic, asked
+                );
+            }
+        }
+
         #[test]
         fn no_device_reaches_what_is_not_under_its_own_name(
             level in prop::collection::vec("[A-Za-z0-9+#.$-]{0,6}", 1..7),

@@ -4,11 +4,12 @@
 //! `benign/NAME.jsonl`; a line is a text, which is sent as a query value, a form field and a JSON text, or a request
 //! with `method`, `path`, `query`, `headers` and `body`. Half of the lines, chosen by their hash, is the tuned half.
 
-use std::error::Error;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, bail};
 use inspect::{Action, Inspector, Policy, RequestParts, Verdict};
 use serde::Deserialize;
 
@@ -48,10 +49,16 @@ impl Half {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Attack,
+    Ordinary,
+}
+
+fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [directory, rest @ ..] = arguments.as_slice() else {
-        return Err("evaluate DIRECTORY [tuned|held-out|all] [--list CORPUS]".into());
+        bail!("evaluate DIRECTORY [tuned|held-out|all] [--list CORPUS]");
     };
     let (half, rest) = match rest {
         [word, rest @ ..] if word == "tuned" => (Half::Tuned, rest),
@@ -69,32 +76,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     for class in entries(&directory.join("attack"))? {
         attacks.extend(entries(&class)?);
     }
-    report(&inspector, "attack", &attacks, half, listed)?;
-    report(&inspector, "benign", &entries(&directory.join("benign"))?, half, listed)
+    report(&inspector, Kind::Attack, &attacks, half, listed)?;
+    report(&inspector, Kind::Ordinary, &entries(&directory.join("benign"))?, half, listed)
 }
 
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let mut paths = fs::read_dir(directory)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>, std::io::Error>>()?;
+fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, io::Error>>()?;
     paths.sort();
     Ok(paths)
 }
 
 fn report(
     inspector: &Inspector,
-    kind: &str,
+    kind: Kind,
     corpora: &[PathBuf],
     half: Half,
     listed: Option<&str>,
-) -> Result<(), Box<dyn Error>> {
-    let is_attack = kind == "attack";
+) -> Result<()> {
+    let is_attack = kind == Kind::Attack;
     for path in corpora {
         let name = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect::<Vec<_>>();
         let name = name.into_iter().rev().collect::<Vec<_>>().join("/");
         let (mut cases, mut blocked) = (0_u32, 0_u32);
         for line in fs::read_to_string(path)?.lines().filter(|line| half.holds(line)) {
-            let verdict = judge(inspector, &serde_json::from_str(line)?, is_attack);
+            let verdict = judge(inspector, &serde_json::from_str(line)?, kind);
             let is_blocked = verdict.action == Action::Block;
             cases += 1;
             blocked += u32::from(is_blocked);
@@ -103,19 +109,19 @@ fn report(
                     .findings
                     .iter()
                     .map(|finding| format!("{}={}@{}", finding.rule, finding.score, finding.location));
-                println!("  {} {line}", rules.collect::<Vec<_>>().join(","));
+                writeln!(io::stdout(), "  {} {line}", rules.collect::<Vec<_>>().join(","))?;
             }
         }
         let share = 100.0 * f64::from(blocked) / f64::from(cases.max(1));
         let verb = if is_attack { "caught" } else { "blocked by mistake" };
-        println!("{name:<44} {blocked:>6} of {cases:>6} {verb} ({share:.3} %)");
+        writeln!(io::stdout(), "{name:<44} {blocked:>6} of {cases:>6} {verb} ({share:.3} %)")?;
     }
     Ok(())
 }
 
 /// An attack has to be caught, and an ordinary value has to pass, wherever it is sent: the weakest and the strictest
 /// verdict count.
-fn judge(inspector: &Inspector, case: &Case, is_attack: bool) -> Verdict {
+fn judge(inspector: &Inspector, case: &Case, kind: Kind) -> Verdict {
     match case {
         Case::Request { method, path, query, headers, body } => {
             let headers = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
@@ -133,7 +139,7 @@ fn judge(inspector: &Inspector, case: &Case, is_attack: bool) -> Verdict {
         }
         Case::Text(text) => {
             let verdicts = [as_pair(inspector, text), as_json(inspector, text)];
-            let chosen = if is_attack {
+            let chosen = if kind == Kind::Attack {
                 verdicts.into_iter().min_by_key(|verdict| verdict.score)
             } else {
                 verdicts.into_iter().max_by_key(|verdict| verdict.score)
@@ -144,8 +150,7 @@ fn judge(inspector: &Inspector, case: &Case, is_attack: bool) -> Verdict {
 }
 
 fn as_pair(inspector: &Inspector, text: &str) -> Verdict {
-    let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let body = format!("text={encoded}");
+    let body = text.bytes().fold("text=".to_owned(), |body, byte| body + &format!("%{byte:02x}"));
     let request = RequestParts {
         method: "POST",
         path: "/",

@@ -71,7 +71,7 @@ const SQL: &[&str] = &[
     "$and", "$not", "$where", "$regex", "$exists", ")or", ")and", "rlike", "regexp", "case when", "case(",
     "handler ", "copy (", "grant ", "revoke ", "current_user", "database()", "version()", "user()", "mysql",
     "msysobjects", "rownum", "generate_series", "randomblob", "cast(", "convert(", "<>", "!=", ":=",
-    " dual", "$$", "rand(", "exists", "find_in_set", "elt(", "if(", "mid(", "hex(", "ord(", "make_set", "database(", "user(", "db_name", "schema_name", "json", "against", "using (", "using(", "call ", "iif(", "div ", "now()", "schema(", "print @", "return ", "db.", "new date", " as ", "load ",
+    " dual", "$$", "rand(", "exists", "find_in_set", "elt(", "if(", "mid(", "hex(", "ord(", "make_set", ".e(", ".e.",  "database(", "user(", "db_name", "schema_name", "json", "against", "using (", "using(", "call ", "iif(", "div ", "now()", "schema(", "print @", "return ", "db.", "new date", " as ", "load ",
 ];
 
 /// Words that are SQL only beside a comparison.
@@ -93,7 +93,7 @@ const SCRIPT: &[&str] = &[
     "function", "constructor", "innerhtml", "location", "srcdoc", "expression", "behavior", "-moz-binding",
     "data:", "import", "fetch(", "xmlhttprequest", "atob", "cookie", "localstorage", "sessionstorage",
     "prototype", "__proto__", "[]", "style", "self[", "top[", "this[", "parent[", "frames[", "globalthis",
-    "parentnode", "insertadjacent", "createelement", "jquery", "$.get", "<!", "<?", "&{", "formaction", "+adw-", "worker", "find(", "map(", "=>", "xmlns", "fscommand",
+    "parentnode", "insertadjacent", "createelement", "jquery", "$.get", "<!", "<?", "&{", "formaction", ".call", ". call", "reflect", "btoa(", "open(", "call`", "apply`", "+adw-", "worker", "find(", "map(", "=>", "xmlns", "fscommand",
     "url(", "throw", "print(",
 ];
 

@@ -16,7 +16,7 @@ pub(crate) fn inspect_header(inspection: &mut Inspection<'_>, name: &str, value:
         Grammar::Structured(fits) if value.iter().all(|byte| fits(*byte)) => {}
         Grammar::Brands if is_brand_list(value) => {}
         Grammar::Structured(_) | Grammar::Brands | Grammar::Text => {
-            inspection.field(Place::Header, name, value)
+            inspection.field(Place::Header, name, value);
         }
     }
 }
@@ -44,84 +44,60 @@ enum Grammar {
 
 impl Grammar {
     fn of(name: &[u8]) -> Self {
+        let is_among = |names: &[&[u8]]| names.contains(&name);
         match name {
             b"cookie" => Self::Cookies,
             b"referer" | b"origin" => Self::Address,
-            b"host"
-            | b"content-length"
-            | b"connection"
-            | b"accept-encoding"
-            | b"accept-language"
-            | b"accept-charset"
-            | b"te"
-            | b"trailer"
-            | b"transfer-encoding"
-            | b"upgrade-insecure-requests"
-            | b"dnt"
-            | b"sec-gpc"
-            | b"priority"
-            | b"pragma"
-            | b"cache-control"
-            | b"expect"
-            | b"max-forwards"
-            | b"range"
-            | b"save-data"
-            | b"device-memory"
-            | b"downlink"
-            | b"ect"
-            | b"rtt"
-            | b"viewport-width"
-            | b"width"
-            | b"early-data"
-            | b"traceparent"
-            | b"tracestate"
-            | b"x-request-id"
-            | b"x-correlation-id"
-            | b"x-forwarded-for"
-            | b"x-forwarded-proto"
-            | b"x-forwarded-host"
-            | b"x-forwarded-port"
-            | b"x-real-ip"
-            | b"sec-fetch-site"
-            | b"sec-fetch-mode"
-            | b"sec-fetch-dest"
-            | b"sec-fetch-user"
-            | b"sec-ch-ua-mobile"
-            | b"idempotency-key"
-            | b"content-encoding"
-            | b"content-language"
-            | b"last-event-id"
-            | b"x-csrf-token"
-            | b"x-api-key"
-            | b"x-requested-with"
-            | b"sec-websocket-key"
-            | b"sec-websocket-version"
-            | b"sec-websocket-extensions"
-            | b"sec-websocket-protocol"
-            | b"access-control-request-method"
-            | b"access-control-request-headers" => Self::Structured(is_list_byte),
-            b"accept" | b"content-type" | b"accept-patch" => Self::Structured(is_media_byte),
-            b"authorization" | b"proxy-authorization" | b"x-authorization" => {
-                Self::Structured(is_credential_byte)
-            }
-            b"if-match"
-            | b"if-none-match"
-            | b"if-range"
-            | b"if-modified-since"
-            | b"if-unmodified-since"
-            | b"date"
-            | b"etag" => Self::Structured(is_validator_byte),
-            b"sec-ch-ua"
-            | b"sec-ch-ua-full-version-list"
-            | b"sec-ch-ua-platform"
-            | b"sec-ch-ua-arch"
-            | b"sec-ch-ua-model"
-            | b"sec-ch-ua-bitness"
-            | b"sec-ch-ua-platform-version" => Self::Brands,
+            _ if is_among(LISTS) => Self::Structured(is_list_byte),
+            _ if is_among(MEDIA) => Self::Structured(is_media_byte),
+            _ if is_among(CREDENTIALS) => Self::Structured(is_credential_byte),
+            _ if is_among(VALIDATORS) => Self::Structured(is_validator_byte),
+            _ if is_among(BRANDS) => Self::Brands,
             _ => Self::Text,
         }
     }
 }
+
+/// Lists of words, numbers and identifiers.
+#[rustfmt::skip]
+const LISTS: &[&[u8]] = &[
+    b"host", b"content-length", b"connection", b"accept-encoding", b"accept-language", b"accept-charset",
+    b"te", b"trailer", b"transfer-encoding", b"upgrade-insecure-requests", b"dnt", b"sec-gpc", b"priority",
+    b"pragma", b"cache-control", b"expect", b"max-forwards", b"range", b"save-data", b"device-memory",
+    b"downlink", b"ect", b"rtt", b"viewport-width", b"width", b"early-data", b"traceparent", b"tracestate",
+    b"x-request-id", b"x-correlation-id", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host",
+    b"x-forwarded-port", b"x-real-ip", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest",
+    b"sec-fetch-user", b"sec-ch-ua-mobile", b"idempotency-key", b"content-encoding", b"content-language",
+    b"last-event-id", b"x-csrf-token", b"x-api-key", b"x-requested-with", b"sec-websocket-key",
+    b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol",
+    b"access-control-request-method", b"access-control-request-headers",
+];
+
+/// Media types with their parameters.
+#[rustfmt::skip]
+const MEDIA: &[&[u8]] = &[
+    b"accept", b"content-type", b"accept-patch",
+];
+
+/// A scheme and a token.
+#[rustfmt::skip]
+const CREDENTIALS: &[&[u8]] = &[
+    b"authorization", b"proxy-authorization", b"x-authorization",
+];
+
+/// Entity tags and dates.
+#[rustfmt::skip]
+const VALIDATORS: &[&[u8]] = &[
+    b"if-match", b"if-none-match", b"if-range", b"if-modified-since", b"if-unmodified-since", b"date",
+    b"etag",
+];
+
+/// What browsers say about themselves.
+#[rustfmt::skip]
+const BRANDS: &[&[u8]] = &[
+    b"sec-ch-ua", b"sec-ch-ua-full-version-list", b"sec-ch-ua-platform", b"sec-ch-ua-arch",
+    b"sec-ch-ua-model", b"sec-ch-ua-bitness", b"sec-ch-ua-platform-version",
+];
 
 fn is_list_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()

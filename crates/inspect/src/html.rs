@@ -218,13 +218,14 @@ fn check_attribute(tag: &[u8], attribute: &Attribute<'_>, hits: &mut Hits) {
         add(hits, "html.handler", STRONG);
     }
     match local {
-        b"srcdoc" | b"formaction" | b"fscommand" | b"seeksegmenttime" => add(hits, "html.attribute", STRONG),
+        b"srcdoc" | b"formaction" | b"fscommand" | b"seeksegmenttime" | b"http-equiv" => {
+            add(hits, "html.attribute", STRONG);
+        }
         b"style" => check_style(value, hits),
-        b"http-equiv" => add(hits, "html.attribute", STRONG),
         b"href" | b"src" | b"action" | b"data" | b"background" | b"poster" | b"dynsrc" | b"lowsrc"
         | b"codebase" | b"code" | b"classid" | b"manifest" | b"ping" | b"srcset" | b"to" | b"from"
         | b"values" | b"content" | b"cite" | b"profile" | b"usemap" | b"longdesc" | b"folder" | b"value" => {
-            check_address(tag, attribute, hits)
+            check_address(tag, attribute, hits);
         }
         _ => {}
     }

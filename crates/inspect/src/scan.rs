@@ -156,7 +156,8 @@ impl Scanner {
             bytes += traversal::check(place, text, hits);
         }
         let is_short_list = kinds.has_any(Kinds::LINE) && text.len() <= LIST_BYTES_MAX;
-        if gates.has(Gates::COMMAND) || is_short_list || kinds.has_any(Kinds::SEPARATOR.and(Kinds::AMPERSAND)) {
+        if gates.has(Gates::COMMAND) || is_short_list || kinds.has_any(Kinds::SEPARATOR.and(Kinds::AMPERSAND))
+        {
             bytes += command::check(text, hits);
         }
         if gates.has(Gates::TEMPLATE) {

@@ -38,6 +38,8 @@ const WORDS: &[Pattern] = &[
     ("script.call", STRONG, r#"^\W{0,12}(?:top|self|window|parent|frames|this|globalthis)?[.\[('"]*(?:alert|confirm|prompt|eval)['"\])]*\s*(?:\([^)]{0,60}\)|`[^`]{0,60}`)\s*;?\s*(?://.*)?$"#),
     ("script.call-before-comment", STRONG, r"(?:^|[;*/}\s,])(?:void\s+)?{sink}\s*[(`][^)`]*[)`]+\s*;?\s*(?://\s*$|/\*|-->|<!--)|^\W*\*/\s*;?\s*{sink}\s*[(`]|[;}]\s*{sink}\s*[(`][^)`]*[)`]\s*;\s*var\s+\w+\s*="),
     ("script.function-value", STRONG, r#"\(\s*0\s*,\s*(?:alert|eval|confirm|prompt)\s*\)|\.\s*(?:find|map|foreach|some|every|filter|reduce|sort|call|apply|then)\s*\(\s*(?:alert|eval|confirm|prompt)\b|=>\s*(?:alert|eval|confirm|prompt)\s*[(`]|\beval\s*\(\s*(?:\(?\s*\d|["'`]\s*(?:alert|confirm|prompt))|\bexpression\s*\(\s*{sink}|=\s*(?:alert|confirm|prompt|eval)\s*[,;]"#),
+    ("script.template-call", STRONG, r"\.{gap}(?:call|apply|bind|constructor|concat){gap}`|\breflect{gap}\.{gap}(?:apply|construct|get|set)\b"),
+    ("script.call", STRONG, r"^\W*(?:new\s+)?(?:function|setinterval|settimeout|atob|btoa|fetch|import|importscripts|print|open|eval|alert|confirm|prompt)\s*\([^()]*\)\W*$"),
     ("script.function-body", STRONG, r"[{;]\s*(?:await\s+|return\s+)?(?:alert|confirm|prompt|eval)\s*[(`][^)`]*[)`]\s*;?\s*\}|\bng-[a-z-]+\s*=\s*['\x22][^'\x22]*(?:\$event|\$eval|constructor|alert)|['\x22][^=]{0,40}\b(?:valueof|tostring)\s*="),
     ("script.scheme", STRONG, r"\xbc\s*/?\s*(?:script|iframe|img|svg)|^[+!\[\]() ]{3,}\[\][+!\[\]() ]*$|^[+!\[\]() ]*!\[\]$"),
     ("script.scheme", STRONG, r"^\s*(?:javascript|vbscript)\s*:\s*$|\+adw-\s*/?\s*[a-z]|^window\.(?:location|name)$"),

@@ -44,7 +44,8 @@ impl Admin {
             keep_alive_ms: KEEP_ALIVE_MS,
         };
         let admin = Data::new(self);
-        let audience = Audience { exposure: Exposure::Internal, decorate: None, entrance: Entrance::default() };
+        let audience =
+            Audience { exposure: Exposure::Internal, decorate: None, entrance: Entrance::default() };
         Listener::bind(&settings, STOP_TIMEOUT, audience, move |routes: &mut ServiceConfig| {
             routes
                 .app_data(admin.clone())

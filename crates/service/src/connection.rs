@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
 use crate::entrance::Place;
+use crate::grammar::Grammar;
 
 /// How slow a client may be.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +70,7 @@ pub(crate) struct Connection {
     stream: Stream,
     activity: Rc<Activity>,
     watchdog: Watchdog,
+    grammar: Grammar,
     _place: Option<Place>,
 }
 
@@ -84,7 +86,8 @@ impl Connection {
     }
 
     fn new(stream: Stream, place: Option<Place>, patience: Patience) -> Self {
-        Self { stream, activity: Rc::default(), watchdog: Watchdog::new(patience), _place: place }
+        let (watchdog, grammar) = (Watchdog::new(patience), Grammar::new());
+        Self { stream, activity: Rc::default(), watchdog, grammar, _place: place }
     }
 
     /// What its requests tell about.
@@ -107,7 +110,8 @@ impl AsyncRead for Connection {
         };
         match read {
             Poll::Ready(Ok(())) => {
-                if buffer.filled().len() > before {
+                if let Some(arrived) = buffer.filled_mut().get_mut(before..).filter(|new| !new.is_empty()) {
+                    this.grammar.follow(arrived);
                     this.watchdog.has_read(&this.activity);
                 }
                 Poll::Ready(Ok(()))
@@ -119,11 +123,7 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
@@ -133,6 +133,7 @@ impl AsyncWrite for Connection {
             return this.watchdog.poll_stalled(context);
         }
         this.watchdog.has_written();
+        this.grammar.answered(bytes);
         written
     }
 

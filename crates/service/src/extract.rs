@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use bytes::BytesMut;
 use domain::FieldError;
@@ -123,6 +124,14 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
+/// The largest body [`Json`] and [`Form`] read where the listener takes larger ones. Registered as
+/// `web::Data<WholeBodies>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WholeBodies {
+    /// Bytes.
+    pub bytes_max: usize,
+}
+
 /// A body that is still arriving.
 struct Body {
     payload: Payload,
@@ -131,7 +140,9 @@ struct Body {
 
 impl Body {
     fn of(request: &HttpRequest, payload: &mut Payload) -> Self {
-        Self { payload: payload.take(), bytes_max: Limits::of(request).body_bytes_max }
+        let listener = Limits::of(request).body_bytes_max;
+        let whole = request.app_data::<Data<WholeBodies>>().map_or(listener, |whole| whole.bytes_max);
+        Self { payload: payload.take(), bytes_max: listener.min(whole) }
     }
 
     async fn read(mut self) -> Result<BytesMut, Problem> {

@@ -92,10 +92,9 @@ impl Listener {
                     .on_connect_ext(|connection: &Connection, shared| {
                         shared.insert(connection.activity());
                     })
-                    .h1(map_config(
-                        app().into_factory().map_err(|error| error.error_response()),
-                        |()| AppConfig::default(),
-                    ))
+                    .h1(map_config(app().into_factory().map_err(|error| error.error_response()), |()| {
+                        AppConfig::default()
+                    }))
                     .map_err(|error| tracing::debug!(error.chain = %error, "a connection broke"));
                 let reception = reception.clone();
                 fn_service(move |stream| reception.clone().receive(stream)).and_then(http)

@@ -255,6 +255,7 @@ mod tests {
             auth_time: 0,
             owes_factor: false,
             elevation_id: None,
+            home_client_id: None,
         }
     }
 

@@ -23,6 +23,8 @@ pub struct NewApiKey {
     pub networks: Vec<String>,
     /// Who made it.
     pub created_by: PersonId,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -67,9 +69,9 @@ queries! {
                expires_at, kind, factors, authenticated_at, owes_factor, elevation_id, networks, home_client_id
           from find_api_key($1)";
     /// Keeps a key.
-    INSERT: (ApiKeyId, PersonId, String, Vec<u8>, String, Vec<String>, PersonId, Timestamp) => () = "
-        insert into api_key (id, person_id, name, token_hash, hint, networks, created_by, expires_at)
-        values ($1, $2, $3, $4, $5, $6::text[]::cidr[], $7, $8)";
+    INSERT: (ApiKeyId, PersonId, String, Vec<u8>, String, Vec<String>, PersonId, Timestamp, Timestamp) => () = "
+        insert into api_key (id, person_id, name, token_hash, hint, networks, created_by, created_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6::text[]::cidr[], $7, $8, $9)";
     /// Says what a key may do.
     ALLOW: (ApiKeyId, Vec<Capability>) => () = "
         insert into api_key_scope (key_id, capability)
@@ -123,6 +125,7 @@ impl Tx {
             &key.hint,
             key.networks.as_slice(),
             key.created_by,
+            key.created_at,
             key.expires_at,
         );
         self.execute_one(&INSERT, columns).await

@@ -118,7 +118,9 @@ queries! {
           from session
          where id = $1
            and person_id = $2
-           and revoked_at is null";
+           and revoked_at is null
+           and idle_expires_at > now()
+           and expires_at > now()";
 }
 
 impl Tx {

@@ -20,6 +20,7 @@ mod tx;
 
 pub mod account_token;
 pub mod api_key;
+pub mod attachment;
 pub mod audit;
 pub mod broker;
 pub mod client;
@@ -70,6 +71,7 @@ pub fn all_statements() -> Vec<&'static dyn Describe> {
     let modules: &[&[&'static dyn Describe]] = &[
         account_token::STATEMENTS,
         api_key::STATEMENTS,
+        attachment::STATEMENTS,
         audit::STATEMENTS,
         broker::STATEMENTS,
         client::STATEMENTS,

@@ -3,6 +3,7 @@
 mod child;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ const SECRET_BYTES_MIN: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Binary {
     program: String,
+    files: Vec<String>,
     env: Vec<(String, String)>,
 }
 
@@ -45,7 +47,7 @@ pub struct Started {
 impl Binary {
     /// Takes the path of a program: `env!("CARGO_BIN_EXE_web")`.
     pub fn new(program: &str) -> Self {
-        Self { program: program.to_owned(), env: Vec::new() }
+        Self { program: program.to_owned(), files: Vec::new(), env: Vec::new() }
     }
 
     /// Adds environment variables, such as those of [`crate::Database::env`] and [`crate::trust_env`].
@@ -62,12 +64,22 @@ impl Binary {
         self
     }
 
+    /// Adds a file of settings.
+    ///
+    /// # Panics
+    /// When its name is not UTF-8.
+    #[must_use]
+    pub fn file(mut self, path: &Path) -> Self {
+        self.files.push(path.to_str().expect("a name in UTF-8").to_owned());
+        self
+    }
+
     /// Runs a command that ends by itself.
     ///
     /// # Panics
     /// When it cannot be started or does not end within [`PATIENCE`].
     pub async fn run(&self, arguments: &[&str]) -> Ended {
-        Child::launch(&self.program, arguments, &self.env).end().await
+        self.launch(arguments).end().await
     }
 
     /// Asserts that `config check` finds no mistake.
@@ -110,7 +122,7 @@ impl Binary {
     /// # Panics
     /// When it ends, or is not ready within [`PATIENCE`].
     pub async fn start(&self) -> Started {
-        let mut child = Child::launch(&self.program, &["serve"], &self.env);
+        let mut child = self.launch(&["serve"]);
         let line = wait_until("the line `started`", PATIENCE, async || {
             let ended = child.has_ended();
             let said = child.said();
@@ -124,6 +136,12 @@ impl Binary {
         let started = Started { address: address("address"), admin, child, announced: Vec::new() };
         crate::wait_until_ready(admin).await;
         started
+    }
+
+    fn launch(&self, arguments: &[&str]) -> Child {
+        let files = self.files.iter().flat_map(|file| ["--config", file.as_str()]);
+        let arguments: Vec<&str> = files.chain(arguments.iter().copied()).collect();
+        Child::launch(&self.program, &arguments, &self.env)
     }
 
     /// The values of settings that are secret by their name.
@@ -177,6 +195,14 @@ impl Started {
     /// Announces that it may log ERROR lines that contain `words`.
     pub fn announce_error(&mut self, words: &str) {
         self.announced.push(words.to_owned());
+    }
+
+    /// Sends SIGHUP.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn hang_up(&self) {
+        self.child.signal_hangup();
     }
 
     /// Sends SIGTERM and asserts that it ends with 0.

@@ -6,6 +6,7 @@ mod documents;
 mod exceptions;
 mod names;
 mod sources;
+mod standard;
 mod tree;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ const CHECKS: &[Check] = &[
     documents::history,
     documents::large_files,
     configuration::is_current,
+    standard::requirements,
 ];
 
 fn main() -> ExitCode {

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use app::guess::GuessLimit;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use domain::Secret;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -89,7 +87,7 @@ impl PasswordRuleSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactorSettings {
-    /// The key that seals secrets of authenticators, 32 bytes in base 64.
+    /// What the key is made of that seals secrets of authenticators.
     pub key: Secret,
     /// Its name, kept with what it sealed.
     pub key_name: String,
@@ -100,18 +98,21 @@ pub struct FactorSettings {
 }
 
 impl FactorSettings {
+    /// Keys before the current one, with their names.
+    pub(crate) fn old(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.old_keys.expose().split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(|entry| entry.split_once(':').unwrap_or(("", entry)))
+    }
+
     pub(crate) fn check(&self, environment: Environment, mistakes: &mut Mistakes) {
-        if self.key.is_empty() && environment == Environment::Production {
-            mistakes.add("factors.key", "is missing: give 32 random bytes in base 64, or factors.key_file");
+        if environment == Environment::Production {
+            mistakes.secret("factors.key", &self.key);
         }
-        let is_key = |text: &str| BASE64_STANDARD.decode(text.trim()).is_ok_and(|key| key.len() == 32);
-        if !self.key.is_empty() && !is_key(self.key.expose()) {
-            mistakes.add("factors.key", "is not 32 bytes in base 64");
-        }
-        let old = self.old_keys.expose().split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        if !old.clone().all(|entry| entry.split_once(':').is_some_and(|(name, key)| !name.is_empty() && is_key(key)))
-        {
-            mistakes.add("factors.old_keys", "has an entry that is not `name:` and 32 bytes in base 64");
+        if self.old().any(|(name, key)| name.is_empty() || key.is_empty() || name == self.key_name) {
+            mistakes.add(
+                "factors.old_keys",
+                "has an entry that is not `name:key`, or has the current key's name",
+            );
         }
         if self.key_name.is_empty() || self.key_name.len() > 50 || self.key_name.contains([':', ',']) {
             mistakes.add("factors.key_name", "is not 1 to 50 characters without `:` and `,`");

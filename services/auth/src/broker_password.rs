@@ -70,7 +70,9 @@ mod tests {
     #[test]
     fn other_texts_are_no_hashes() {
         let endless = HASH.replace("$101$", "$4000000000$");
-        for text in ["", "plain", "$6$c2FsdA==$aGFzaA==", "$7$101$c2FsdA==$aGFzaA==", "$7$0$c2FsdA==$", &endless] {
+        for text in
+            ["", "plain", "$6$c2FsdA==$aGFzaA==", "$7$101$c2FsdA==$aGFzaA==", "$7$0$c2FsdA==$", &endless]
+        {
             assert!(BrokerHash::parse(text).is_none(), "{text}");
         }
     }

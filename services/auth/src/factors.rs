@@ -186,7 +186,10 @@ mod tests {
         for (code, hash) in codes.iter().zip(&hashes) {
             assert_eq!(code.len(), 27, "four groups of six: {code}");
             assert_eq!(recovery_hash(code).as_ref(), Some(hash));
-            assert_eq!(recovery_hash(&format!(" {} ", code.to_uppercase().replace('-', " "))).as_ref(), Some(hash));
+            assert_eq!(
+                recovery_hash(&format!(" {} ", code.to_uppercase().replace('-', " "))).as_ref(),
+                Some(hash)
+            );
         }
         let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
         assert_eq!(distinct.len(), 10);

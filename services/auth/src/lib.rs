@@ -12,6 +12,7 @@ mod groups;
 mod identity;
 mod keys;
 mod machine_settings;
+mod openapi;
 mod own_factors;
 mod passkeys;
 mod password_rules;
@@ -38,11 +39,9 @@ mod visit;
 use actix_web::web;
 use service::{About, Context, Process};
 
-pub use crate::routes::ROUTES;
-pub use crate::account_settings::{
-    AccountSettings, FactorSettings, PasskeySettings, PasswordRuleSettings,
-};
+pub use crate::account_settings::{AccountSettings, FactorSettings, PasskeySettings, PasswordRuleSettings};
 pub use crate::machine_settings::{BrokerSettings, KeySettings, RateSettings, TokenSettings};
+pub use crate::routes::ROUTES;
 pub use crate::settings::{
     IdentitySettings, PasswordSettings, RevocationSettings, SessionSettings, Settings, SignInSettings,
 };

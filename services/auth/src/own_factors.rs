@@ -79,8 +79,8 @@ pub(crate) async fn confirm_totp(
     };
     let Some(step) = step else { return factors::refuse(&state, actor, "totp").await };
     let (recovery_codes, hashes) = factors::new_recovery_codes().map_err(Refusal::Broken)?;
-    let (added, token) = added(&caller)?;
-    state.ask(app::factor::confirm_totp(&state.store, actor, step, &hashes, added, now)).await?;
+    let (added, token) = added(&state, &caller)?;
+    state.ask(app::factor::confirm_totp(&state.store, actor, step, &hashes, added)).await?;
     state.ask(app::guess::forget(&state.store, GuessKind::StepUp, &person.to_string())).await?;
     tell(&state, &caller, SecurityEventKind::FactorAdded, "totp").await;
     with_cookie(&token, &RecoveryCodes { recovery_codes })
@@ -135,9 +135,8 @@ pub(crate) async fn add_passkey(
     let Some(proven) = passkeys::finish_adding(&state, actor, name, credential).await? else {
         return factors::refuse(&state, actor, "passkey").await;
     };
-    let (added, token) = added(&caller)?;
-    let row = app::factor::add_passkey(&state.store, actor, &proven, added, state.clock.now());
-    let row = state.ask(row).await?;
+    let (added, token) = added(&state, &caller)?;
+    let row = state.ask(app::factor::add_passkey(&state.store, actor, &proven, added)).await?;
     tell(&state, &caller, SecurityEventKind::FactorAdded, "passkey").await;
     let cookie = cookie::give(&token).map_err(|error| Refusal::Broken(error.into()))?;
     Ok(HttpResponse::Created()
@@ -166,9 +165,10 @@ async fn require(state: &State, caller: &Caller) -> Result<(), Problem> {
     step_up::require(state, caller).await
 }
 
-fn added(caller: &Caller) -> Result<(Added, SessionToken), Refusal> {
+fn added(state: &State, caller: &Caller) -> Result<(Added, SessionToken), Refusal> {
     let token = SessionToken::generate().map_err(Refusal::Broken)?;
-    Ok((Added { session_id: caller.identity.session_id, token_hash: token.hash() }, token))
+    let (session_id, at) = (caller.identity.session_id, state.clock.now());
+    Ok((Added { session_id, token_hash: token.hash(), at }, token))
 }
 
 fn with_cookie(token: &SessionToken, answer: &impl Serialize) -> Result<HttpResponse, Problem> {

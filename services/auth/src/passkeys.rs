@@ -116,9 +116,8 @@ pub(crate) async fn begin_proving(
     if passkeys.is_empty() {
         return Err(app::Error::from(app::AccountError::FactorRefused).into());
     }
-    let (challenge, ceremony) = webauthn
-        .start_passkey_authentication(&passkeys)
-        .map_err(|error| Refusal::Broken(error.into()))?;
+    let (challenge, ceremony) =
+        webauthn.start_passkey_authentication(&passkeys).map_err(|error| Refusal::Broken(error.into()))?;
     keep(state, actor, purpose, &ceremony).await?;
     options(&challenge)
 }

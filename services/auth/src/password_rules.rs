@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn words_that_do_not_belong_together_are_taken() {
-        for fine in ["lamp river stone fog", "Walk-the-site-42", "7K9mQ2xT4wZp", "пять рыжих слонов летят"] {
+        for fine in ["lamp river stone fog", "Walk-the-site-42", "7K9mQ2xT4wZp", "пять рыжих слонов летят"]
+        {
             assert_eq!(broken(fine), [], "{fine}");
         }
     }
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_stops_the_start() {
-        let settings = PasswordRuleSettings { strength_min: 3, common_file: "/nowhere/common.txt".to_owned() };
+        let settings =
+            PasswordRuleSettings { strength_min: 3, common_file: "/nowhere/common.txt".to_owned() };
         assert!(PasswordRules::new(&settings).is_err());
     }
 }

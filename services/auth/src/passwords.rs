@@ -84,7 +84,11 @@ impl Passwords {
         let made = spawn_blocking(move || {
             let _turn = turn;
             let broken = broken(password.expose());
-            if broken.is_empty() { password::hash(&parameters, password.expose()).map(Ok) } else { Ok(Err(broken)) }
+            if broken.is_empty() {
+                password::hash(&parameters, password.expose()).map(Ok)
+            } else {
+                Ok(Err(broken))
+            }
         });
         let made = made.await.map_err(|panicked| Refusal::Broken(panicked.into()))?;
         made.map_err(|failed| Refusal::Broken(failed.into()))

@@ -12,11 +12,11 @@ use service::extract::Json;
 use service::{Caller, ClientAddress, Problem};
 
 use crate::account::refused;
+use crate::events;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::token::SessionToken;
 use crate::visit::{self, Origin};
-use crate::events;
 
 /// Asks for a link to set a new password. Says 202 whether or not there is such a login, and whether or not it has asked
 /// too often; only an address that asks for too many reads that.

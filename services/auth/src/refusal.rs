@@ -86,7 +86,9 @@ impl Fault for Refusal {
             Self::Busy => "Many people sign in at this moment. Try again shortly.",
             Self::Stream => "Ended sessions cannot be followed at this moment. Try again shortly.",
             Self::Question(_) => "The body does not have the form this address takes.",
-            Self::Rates => "Limits of requests cannot be asked for at this moment. Count for yourself until they can.",
+            Self::Rates => {
+                "Limits of requests cannot be asked for at this moment. Count for yourself until they can."
+            }
             Self::BrokerKey => "This address is for the broker.",
             Self::BrokerAccount => "The account may not.",
             Self::Unanswered => "The data cannot be reached at the moment. Try again shortly.",

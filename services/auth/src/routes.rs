@@ -5,12 +5,16 @@ use domain::Capability;
 use service::permission::Needs::{AnySignIn, BrokerKey, Call, InternalKey, Nothing, OwnAccount};
 use service::permission::{PermissionTable, Route};
 
-use crate::{account, broker, elevation, events, groups, identity, keys, own_factors, rates, recovery, revocations, sessions, sign_in, sign_in_factor, step_up, tokens, users};
+use crate::{
+    account, broker, elevation, events, groups, identity, keys, openapi, own_factors, rates, recovery, revocations,
+    sessions, sign_in, sign_in_factor, step_up, tokens, users,
+};
 
 /// Every address of auth; of two that fit, the first answers.
 pub const ROUTES: PermissionTable = PermissionTable { routes: TABLE, factor_page: None };
 
 const TABLE: &[Route] = &[
+    Route::get("/api/v1/accounts/openapi.json", Nothing, || to(openapi::document)),
     // Signing in and out.
     Route::post("/api/v1/session", Nothing, || to(sign_in::sign_in)),
     Route::get("/api/v1/session", AnySignIn, || to(sessions::get_session)),
@@ -61,7 +65,9 @@ const TABLE: &[Route] = &[
     Route::delete("/api/v1/users/{id}/factors", Call(Capability::Admin), || to(users::remove_factors)),
     Route::post("/api/v1/users/{id}/unlock", Call(Capability::Admin), || to(users::unlock_user)),
     Route::get("/api/v1/groups", Call(Capability::Admin), || to(groups::list_groups)),
-    Route::put("/api/v1/groups/{id}/capabilities", Call(Capability::Admin), || to(groups::set_group_capabilities)),
+    Route::put("/api/v1/groups/{id}/capabilities", Call(Capability::Admin), || {
+        to(groups::set_group_capabilities)
+    }),
     // Looking into another client.
     Route::post("/api/v1/elevation", Call(Capability::Support), || to(elevation::begin_elevation)),
     Route::delete("/api/v1/elevation", AnySignIn, || to(elevation::end_elevation)),

@@ -3,17 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use aws_lc_rs::hmac;
 use domain::{Actor, PersonId, Secret};
 
 use crate::account_settings::FactorSettings;
-
-/// Bytes of a key.
-const KEY_BYTES: usize = 32;
 
 /// Whose secret it is: nobody can move a sealed secret to somebody else.
 #[derive(Clone, Copy, Debug)]
@@ -41,21 +36,14 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Reads the keys. Without one it is made of `fallback`, which must not change then.
+    /// Makes the keys of their secrets. Without one it is made of `fallback`, which must not change then.
     pub(crate) fn new(settings: &FactorSettings, fallback: &Secret) -> anyhow::Result<Self> {
         let mut keys = BTreeMap::new();
-        for entry in settings.old_keys.expose().split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (name, key) = entry.split_once(':').context("an old key has no name")?;
-            keys.insert(name.to_owned(), key_of(&decoded(key)?)?);
+        for (name, secret) in settings.old() {
+            keys.insert(name.to_owned(), key_of(secret)?);
         }
-        let current = if settings.key.is_empty() {
-            digest::digest(&digest::SHA256, &[b"factors".as_slice(), fallback.expose().as_bytes()].concat())
-                .as_ref()
-                .to_vec()
-        } else {
-            decoded(settings.key.expose())?
-        };
-        keys.insert(settings.key_name.clone(), key_of(&current)?);
+        let current = if settings.key.is_empty() { fallback } else { &settings.key };
+        keys.insert(settings.key_name.clone(), key_of(current.expose())?);
         Ok(Self { name: settings.key_name.as_str().into(), keys: Arc::new(keys) })
     }
 
@@ -87,16 +75,12 @@ impl Sealer {
     }
 }
 
-fn decoded(text: &str) -> anyhow::Result<Vec<u8>> {
-    // The decoder's error would name a byte of the key.
-    BASE64_STANDARD.decode(text.trim()).map_err(|_unreadable| anyhow::anyhow!("a key is not base 64"))
-}
-
-fn key_of(bytes: &[u8]) -> anyhow::Result<RandomizedNonceKey> {
-    if bytes.len() != KEY_BYTES {
-        bail!("a key does not have {KEY_BYTES} bytes");
-    }
-    RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_refused| anyhow::anyhow!("a key is refused"))
+/// A key of a secret that is random already, as HKDF extracts it.
+fn key_of(secret: &str) -> anyhow::Result<RandomizedNonceKey> {
+    let salt = hmac::Key::new(hmac::HMAC_SHA256, b"youtility factors");
+    let key = hmac::sign(&salt, secret.as_bytes());
+    RandomizedNonceKey::new(&AES_256_GCM, key.as_ref())
+        .map_err(|_refused| anyhow::anyhow!("a key is refused"))
 }
 
 #[cfg(test)]
@@ -105,9 +89,9 @@ mod tests {
 
     use super::*;
 
-    fn settings(key: u8, name: &str, old: &str) -> FactorSettings {
+    fn settings(key: &str, name: &str, old: &str) -> FactorSettings {
         FactorSettings {
-            key: Secret::new(BASE64_STANDARD.encode([key; 32])),
+            key: Secret::new(key.to_owned()),
             key_name: name.to_owned(),
             old_keys: Secret::new(old.to_owned()),
             issuer: "Youtility".to_owned(),
@@ -121,7 +105,7 @@ mod tests {
     #[test]
     fn only_its_holder_and_its_key_open_a_secret() {
         let nothing = Secret::new(String::new());
-        let sealer = Sealer::new(&settings(1, "a", ""), &nothing).unwrap();
+        let sealer = Sealer::new(&settings("one", "a", ""), &nothing).unwrap();
         let asha = holder();
         let sealed = sealer.seal(asha, b"a secret of 20 bytes").unwrap();
         assert!(!sealed.windows(6).any(|part| part == b"secret"));
@@ -129,7 +113,7 @@ mod tests {
         assert_eq!(sealer.open(asha, "a", &sealed).unwrap(), b"a secret of 20 bytes");
         assert!(sealer.open(holder(), "a", &sealed).is_err(), "another person");
         assert!(sealer.open(asha, "b", &sealed).is_err(), "no such key");
-        let other = Sealer::new(&settings(2, "a", ""), &nothing).unwrap();
+        let other = Sealer::new(&settings("two", "a", ""), &nothing).unwrap();
         assert!(other.open(asha, "a", &sealed).is_err(), "another key of the name");
         for cut in 0..sealed.len() {
             assert!(sealer.open(asha, "a", sealed.get(..cut).unwrap()).is_err());
@@ -139,27 +123,19 @@ mod tests {
     #[test]
     fn an_old_key_still_opens() {
         let nothing = Secret::new(String::new());
-        let (before, asha) = (Sealer::new(&settings(1, "a", ""), &nothing).unwrap(), holder());
+        let (before, asha) = (Sealer::new(&settings("one", "a", ""), &nothing).unwrap(), holder());
         let sealed = before.seal(asha, b"twenty bytes, no more").unwrap();
-        let old = format!("a:{}", BASE64_STANDARD.encode([1; 32]));
-        let after = Sealer::new(&settings(2, "b", &old), &nothing).unwrap();
+        let after = Sealer::new(&settings("two", "b", "a:one"), &nothing).unwrap();
         assert_eq!(after.key_name(), "b");
         assert_eq!(after.open(asha, "a", &sealed).unwrap(), b"twenty bytes, no more");
     }
 
     #[test]
-    fn keys_that_are_none_are_refused() {
-        let nothing = Secret::new(String::new());
-        let with = |key: &str, old: &str| {
-            let settings = FactorSettings {
-                key: Secret::new(key.to_owned()),
-                key_name: "a".to_owned(),
-                old_keys: Secret::new(old.to_owned()),
-                issuer: "Youtility".to_owned(),
-            };
-            Sealer::new(&settings, &nothing).is_err()
-        };
-        assert!(with("short", "") && with("%%%", "") && with("", "nameless") && with("", "x:short"));
-        assert!(!with("", ""), "a fallback is made of something else");
+    fn without_a_key_it_is_made_of_something_else() {
+        let asha = holder();
+        let one = Sealer::new(&settings("", "a", ""), &Secret::new("signing key".to_owned())).unwrap();
+        let two = Sealer::new(&settings("signing key", "a", ""), &Secret::new(String::new())).unwrap();
+        let sealed = one.seal(asha, b"twenty bytes, no more").unwrap();
+        assert_eq!(two.open(asha, "a", &sealed).unwrap(), b"twenty bytes, no more");
     }
 }

@@ -107,11 +107,7 @@ pub(crate) async fn release_tokens(
 
 /// The credential whose password and client were given, and the hash to keep from here on. Counted as every attempt to sign
 /// in is; a wrong client reads as a wrong password, and takes as long.
-async fn prove(
-    state: &State,
-    form: &Form,
-    origin: &Origin,
-) -> Result<(Credential, Option<String>), Problem> {
+async fn prove(state: &State, form: &Form, origin: &Origin) -> Result<(Credential, Option<String>), Problem> {
     let store = &state.store;
     let attempt = state.ask(app::sign_in::reserve(store, &form.login, origin.address, &state.limit)).await?;
     let credential = state.ask(app::sign_in::find_credential(store, &form.login)).await?;

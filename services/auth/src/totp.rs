@@ -124,7 +124,10 @@ mod tests {
     #[test]
     fn the_address_names_issuer_and_account() {
         let uri = rfc().uri("You & Me", "asha@site:1");
-        assert!(uri.starts_with("otpauth://totp/You%20%26%20Me:asha%40site%3A1?secret=GEZDGNBVGY3TQOJQ"), "{uri}");
+        assert!(
+            uri.starts_with("otpauth://totp/You%20%26%20Me:asha%40site%3A1?secret=GEZDGNBVGY3TQOJQ"),
+            "{uri}"
+        );
         assert_ne!(TotpSecret::generate().unwrap().text(), TotpSecret::generate().unwrap().text());
     }
 }

@@ -5,10 +5,9 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use api::account::{SessionRow, Sessions};
 use api::user::{AddUser, ChangeUser, SetCapabilities, SetGroups, SetSites, User, UserQuery, UserRow};
-use api::{Page, user};
+use api::Page;
 use app::people::{NewUser, UserChange, UserFilter};
 use app::{AccountError, Error};
-use domain::sign_in::LoginName;
 use domain::text::Code;
 use domain::{FieldError, PersonId};
 use serde::Serialize;
@@ -48,7 +47,8 @@ pub(crate) async fn add_user(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     step_up::require(&state, &caller).await?;
-    let new = new_user(body.into_inner(), &state)?;
+    let AddUser { code, name, email, login } = body.into_inner();
+    let new = NewUser { code, name, email, login, hash_of_nobody: state.passwords.hash_of_nobody() };
     let now = state.clock.now();
     let user = state.ask(app::people::add(&state.store, &caller.actor, &new, now)).await?;
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown(user)))
@@ -192,31 +192,12 @@ fn parsed<T>(pointer: &'static str, read: Result<T, domain::text::InvalidText>) 
     read.map_err(|unfit| AccountError::InvalidUser(vec![FieldError::new(pointer, unfit.to_string())]).into())
 }
 
-/// What was given for a person; every mistake is named.
-fn new_user(given: AddUser, state: &State) -> Result<NewUser, Error> {
-    let code = Code::parse(given.code.trim());
-    let login = given.login.map(|login| LoginName::parse(login.trim())).transpose();
-    match (code, login) {
-        (Ok(code), Ok(login)) => Ok(NewUser {
-            code,
-            name: given.name.trim().to_owned(),
-            email: given.email.map(|email| email.trim().to_owned()).filter(|email| !email.is_empty()),
-            login: login.map(|login| (login, state.passwords.hash_of_nobody())),
-        }),
-        (code, login) => {
-            let code = code.err().map(|unfit| FieldError::new("/code", unfit.to_string()));
-            let login = login.err().map(|unfit| FieldError::new("/login", unfit.to_string()));
-            Err(AccountError::InvalidUser(code.into_iter().chain(login).collect()).into())
-        }
-    }
-}
-
 fn row(row: app::people::UserRow) -> UserRow {
     UserRow { id: row.id, code: row.code.to_string(), name: row.name, login: row.login, enabled: row.enabled }
 }
 
 fn shown(user: app::people::User) -> User {
-    user::User {
+    User {
         id: user.id,
         code: user.code.to_string(),
         name: user.name,

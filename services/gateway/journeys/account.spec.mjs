@@ -100,13 +100,13 @@ test("an authenticator is set up by picture or text, gives recovery codes, and i
   await expectAccessible(page);
   await picture(page, "totp");
   const secret = (await page.locator(".secret code").innerText()).trim();
-  await page.getByLabel("Code").fill("000000");
+  await page.getByRole("textbox", { name: "Code" }).fill("000000");
   await page.getByRole("button", { name: "Finish" }).click();
   await expect(page.locator("#refusal")).toBeVisible();
   // A wrong code costs nothing: the same secret stands there.
   expect((await page.locator(".secret code").innerText()).trim()).toBe(secret);
   await expectAccessible(page);
-  await page.getByLabel("Code").fill(codeOf(secret));
+  await page.getByRole("textbox", { name: "Code" }).fill(codeOf(secret));
   await page.getByRole("button", { name: "Finish" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Your recovery codes" })).toBeVisible();
   await expectAccessible(page);
@@ -127,9 +127,9 @@ test("an authenticator is set up by picture or text, gives recovery codes, and i
   await grow(person);
   await page.getByRole("button", { name: "Sign out" }).click();
   await giveName(page, person);
-  await page.getByLabel("Code").fill(codeOf(secret, 1));
+  await page.getByRole("textbox", { name: "Code" }).fill(codeOf(secret, 1));
   await page.getByRole("button", { name: "Go on" }).click();
-  await page.goto("/account/totp/remove");
+  await page.goto("/account/totp/removal");
   await expectAccessible(page);
   await picture(page, "totp-remove");
   await page.getByRole("button", { name: "Remove the app" }).click();
@@ -226,7 +226,7 @@ test("every page of one's account fits a phone's width", async ({ page }) => {
   await enter(page, person);
   const { secret } = await setUpAuthenticator(page);
   expect(secret.length).toBeGreaterThan(16);
-  for (const path of ["/account", "/account/password", "/account/recovery-codes", "/account/totp/remove", "/account/passkeys/new", "/step-up"]) {
+  for (const path of ["/account", "/account/password", "/account/recovery-codes", "/account/totp/removal", "/account/passkeys/new", "/step-up"]) {
     await page.goto(path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -71,20 +71,20 @@ test("after the password comes the code, once, or a recovery code", async ({ pag
   await picture(page, "factor");
   // The password alone is no session.
   expect((await context.cookies()).filter((cookie) => cookie.name === "__Host-session")).toEqual([]);
-  await page.getByLabel("Code").fill("000000");
+  await page.getByRole("textbox", { name: "Code" }).fill("000000");
   await page.getByRole("button", { name: "Go on" }).click();
   await expect(page.getByRole("alert")).toBeVisible();
   await expectAccessible(page);
   await picture(page, "factor-refused");
   const code = codeOf(secret, 1);
-  await page.getByLabel("Code").fill(`${code.slice(0, 3)} ${code.slice(3)}`);
+  await page.getByRole("textbox", { name: "Code" }).fill(`${code.slice(0, 3)} ${code.slice(3)}`);
   await page.getByRole("button", { name: "Go on" }).click();
   await expect(page).toHaveURL(/\/tickets\?state=OPEN/);
   await page.getByRole("button", { name: "Sign out" }).click();
 
   // Nobody uses the same code a second time; a recovery code opens, and only once.
   await giveName(page, person);
-  await page.getByLabel("Code").fill(code);
+  await page.getByRole("textbox", { name: "Code" }).fill(code);
   await page.getByRole("button", { name: "Go on" }).click();
   await expect(page.getByRole("alert")).toBeVisible();
   await page.getByRole("link", { name: "Use a recovery code" }).click();
@@ -112,7 +112,7 @@ test("signing in with a code takes nothing but a keyboard", async ({ page }) => 
   await page.keyboard.press("Tab");
   await page.keyboard.type(person.password);
   await page.keyboard.press("Enter");
-  await expect(page.getByLabel("Code")).toBeFocused();
+  await expect(page.getByRole("textbox", { name: "Code" })).toBeFocused();
   await page.keyboard.type(codeOf(secret, 1));
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/tickets/);
@@ -127,7 +127,7 @@ test("too many wrong codes are answered with the time to wait", async ({ page, e
   await page.getByRole("button", { name: "Sign out" }).click();
   await giveName(page, person);
   const limited = eventually("the limit", async () => {
-    await page.getByLabel("Code").fill("111111");
+    await page.getByRole("textbox", { name: "Code" }).fill("111111");
     const [answer] = await Promise.all([
       page.waitForResponse((response) => response.request().method() === "POST"),
       page.getByRole("button", { name: "Go on" }).click(),
@@ -194,7 +194,7 @@ test.describe("without JavaScript", () => {
     await page.getByRole("button", { name: "Sign out" }).click();
     await giveName(page, renewed);
     await expect(page.getByRole("button", { name: /passkey/i })).toHaveCount(0);
-    await page.getByLabel("Code").fill(codeOf(secret, 1));
+    await page.getByRole("textbox", { name: "Code" }).fill(codeOf(secret, 1));
     await page.getByRole("button", { name: "Go on" }).click();
     await expect(page).toHaveURL(/\/tickets/);
     await context.close();

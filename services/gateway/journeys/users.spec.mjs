@@ -20,10 +20,10 @@ test("an administrator adds a person, who is invited, chooses a password and wor
   await expect(page.getByLabel("Name", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await expectAccessible(page);
   await picture(page, "user-new-refused");
-  const person = { login: `new.${mark}`, password: `four copper bells ${mark}` };
+  const person = { login: `new.${mark}`, password: "four copper bells and rain" };
   const email = `new-${mark}@asterion.example.com`;
   await page.getByLabel("Name", { exact: true }).fill(`Ada O’Brien ${mark}`);
-  await page.getByLabel("Code").fill(`N-${mark}`.toUpperCase());
+  await page.getByRole("textbox", { name: "Code" }).fill(`N-${mark}`.toUpperCase());
   await page.getByLabel(/^E-mail/).fill(email);
   await page.getByLabel(/^Login name/).fill(person.login);
   await page.getByRole("button", { name: "Add user" }).click();
@@ -162,7 +162,7 @@ test.describe("without JavaScript", () => {
     const mark = Date.now().toString(36);
     await page.goto("/setup/users/new");
     await page.getByLabel("Name", { exact: true }).fill(`Plain ${mark}`);
-    await page.getByLabel("Code").fill(`P-${mark}`.toUpperCase());
+    await page.getByRole("textbox", { name: "Code" }).fill(`P-${mark}`.toUpperCase());
     await page.getByRole("button", { name: "Add user" }).click();
     await expect(page.getByRole("heading", { level: 1, name: `Plain ${mark}` })).toBeVisible();
     await page.getByRole("checkbox", { name: /^Mobile/ }).check();

@@ -49,9 +49,7 @@ pub(crate) fn pieces(
 }
 
 /// Pieces as the body of an answer. It fails when their end is never said.
-pub(crate) fn stream(
-    arriving: mpsc::Receiver<Piece>,
-) -> impl Stream<Item = io::Result<Bytes>> + 'static {
+pub(crate) fn stream(arriving: mpsc::Receiver<Piece>) -> impl Stream<Item = io::Result<Bytes>> + 'static {
     futures_util::stream::unfold(Some(arriving), |arriving| async {
         let mut arriving = arriving?;
         match arriving.recv().await {

@@ -93,6 +93,11 @@ mod tests {
         Breaker::new(BreakerLimits { failures: 2, open_ms: 100 })
     }
 
+    fn fail_twice(breaker: &Breaker) {
+        assert!(!breaker.pass(0).unwrap().unanswered(0));
+        assert!(breaker.pass(0).unwrap().unanswered(0));
+    }
+
     #[test]
     fn it_opens_after_failures_in_a_row_and_says_for_how_long() {
         let breaker = breaker();
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn one_request_tries_and_its_answer_closes_it() {
         let breaker = breaker();
-        (0..2).for_each(|_| drop(breaker.pass(0).unwrap().unanswered(0)));
+        fail_twice(&breaker);
         let trial = breaker.pass(100).unwrap();
         assert!(breaker.pass(100).is_err(), "only one");
         assert!(trial.answered());
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn a_trial_that_fails_opens_it_again_and_one_that_is_dropped_leaves_the_next_its_turn() {
         let breaker = breaker();
-        (0..2).for_each(|_| drop(breaker.pass(0).unwrap().unanswered(0)));
+        fail_twice(&breaker);
         drop(breaker.pass(100).unwrap());
         breaker.pass(100).unwrap().unanswered(100);
         assert_eq!(breaker.pass(150).unwrap_err(), 50);

@@ -99,7 +99,8 @@ impl UpstreamClient {
             let is_kept = kept.is_some();
             let mut line = match kept {
                 Some(line) => line,
-                None => self.connect(address).await?,
+                // Rare: boxed, so that an ordinary request is not as large as this one.
+                None => Box::pin(self.connect(address)).await?,
             };
             let mut error = match line.exchange(request).await {
                 Ok(answer) => {
@@ -157,11 +158,7 @@ impl Line {
 }
 
 /// What goes wrong with a connection is told to the request or answer that uses it.
-fn drive(
-    connection: &mut Connection,
-    has_ended: &mut bool,
-    context: &mut Context<'_>,
-) {
+fn drive(connection: &mut Connection, has_ended: &mut bool, context: &mut Context<'_>) {
     if !*has_ended && connection.as_mut().poll(context).is_ready() {
         *has_ended = true;
     }
@@ -246,10 +243,7 @@ impl AnswerBody {
     }
 
     /// The bare connection, when the upstream changed to another protocol.
-    pub(crate) async fn upgraded(
-        mut self,
-        upgrade: hyper::upgrade::OnUpgrade,
-    ) -> hyper::Result<Upgraded> {
+    pub(crate) async fn upgraded(mut self, upgrade: hyper::upgrade::OnUpgrade) -> hyper::Result<Upgraded> {
         let mut upgrade = pin!(upgrade);
         poll_fn(|context| {
             if let Some(lease) = &mut self.lease {

@@ -40,9 +40,7 @@ pub(crate) fn is_credential(text: &str) -> bool {
 
 /// Makes the mark of a new visitor.
 pub(crate) fn new_visitor() -> Result<String, Unspecified> {
-    let mut bytes = [0; VISITOR_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes)?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(service::random::<VISITOR_BYTES>()?))
 }
 
 /// The `Set-Cookie` value that leaves a mark with the visitor until the browser closes.

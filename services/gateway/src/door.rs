@@ -86,7 +86,7 @@ async fn let_through(
     }
     demand_permission(visit, identity.as_deref())?;
     if is_upgrade {
-        return visit.onward(gate, identity.as_deref(), nonce)?.upgrade(client, payload).await;
+        return Box::pin(visit.onward(gate, identity.as_deref(), nonce)?.upgrade(client, payload)).await;
     }
     let body = prove(visit, gate, payload, identity.as_deref()).await?;
     if let ClientBody::Whole(body) = &body {
@@ -172,7 +172,7 @@ async fn prove(
         Proof::Missing => return Err(Refusal::Forged.into()),
         Proof::Header(answer) => demand(visit, gate, answer)?,
         Proof::Field => {
-            let form = body.read(&gate.body_memory).await?;
+            let form = Box::pin(body.read(&gate.body_memory)).await?;
             let answer = form_answer(&form.bytes).ok_or(Refusal::Forged)?;
             demand(visit, gate, answer.as_bytes())?;
             return Ok(ClientBody::Whole(form));
@@ -197,7 +197,7 @@ async fn client_body(visit: &Visit<'_>, body: Body, memory: &BodyMemory) -> Resu
         Some(length) if may_stream && length > WHOLE_BODY_BYTES_MAX => {
             Ok(ClientBody::Arriving(body, Some(length)))
         }
-        None | Some(_) => Ok(ClientBody::Whole(body.read(memory).await?)),
+        None | Some(_) => Ok(ClientBody::Whole(Box::pin(body.read(memory)).await?)),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::rate::Buckets;
 use crate::refusal::Refusal;
 use crate::send::{Manner, Repeat, send};
 use crate::upstreams::Upstream;
-use crate::visit::{Cause, Visit, unfit};
+use crate::visit::{Cause, Visit};
 
 /// The largest answer auth may give.
 const ANSWER_BYTES_MAX: usize = 65_536;
@@ -147,12 +147,12 @@ impl Identities {
         visit: &Visit<'_>,
     ) -> Result<Option<Arc<SignedIdentity>>, Refusal> {
         if !self.pulse.is_felt() {
-            return Ok(self.ask_for(client, token, visit).await?.identity);
+            return Ok(Box::pin(self.ask_for(client, token, visit)).await?.identity);
         }
         match self.cache.look_up(token).await {
             Lookup::Known(entry) => Ok(entry.identity),
             Lookup::Unknown(vacancy) => {
-                let entry = self.ask_for(client, token, visit).await?;
+                let entry = Box::pin(self.ask_for(client, token, visit)).await?;
                 vacancy.fill(entry.clone());
                 Ok(entry.identity)
             }

@@ -204,15 +204,17 @@ impl Group {
     fn settle(self, taken: Taken, now: u64) {
         let granted = u32::try_from(taken.granted).unwrap_or(0);
         let waiting = u32::try_from(self.waiters.len()).unwrap_or(u32::MAX);
-        if granted < waiting {
-            let wait = if granted == 0 { taken.retry_after_ms.saturating_mul(1_000) } else { self.terms.interval };
-            self.account.deny_until(now.saturating_add(wait));
+        if granted < waiting.max(1) {
+            let denied =
+                if granted == 0 { taken.retry_after_ms.saturating_mul(1_000) } else { self.terms.interval };
+            self.account.deny_until(now.saturating_add(denied));
         }
         let remaining = u32::try_from(taken.remaining).unwrap_or(0);
         self.account.keep(granted.saturating_sub(waiting), remaining, now, &self.terms);
         self.account.end_asking();
         for (place, waiter) in (0..).zip(self.waiters) {
-            answer(waiter, if place < granted { Answer::Granted } else { Answer::Denied });
+            let may_pass = place < granted || self.account.take_leased(now).is_some();
+            answer(waiter, if may_pass { Answer::Granted } else { Answer::Denied });
         }
     }
 
@@ -301,7 +303,8 @@ impl Courier {
 fn group(asks: impl Iterator<Item = Ask>) -> BTreeMap<[u8; KEY_BYTES], Group> {
     let mut groups: BTreeMap<[u8; KEY_BYTES], Group> = BTreeMap::new();
     for Ask { account, terms, waiter } in asks {
-        let group = groups.entry(account.key).or_insert_with(|| Group { account, terms, waiters: Vec::new() });
+        let group =
+            groups.entry(account.key).or_insert_with(|| Group { account, terms, waiters: Vec::new() });
         group.waiters.extend(waiter);
     }
     groups

@@ -140,7 +140,7 @@ impl Onward<'_> {
                 let make = || self.request(OutgoingBody::Whole(body.bytes.clone()));
                 send(client, self.upstream, self.manner(Repeat::WhenUnsent), make).await.map_err(failed)
             }
-            ClientBody::Arriving(body, length) => self.send_arriving(client, body, length).await,
+            ClientBody::Arriving(body, length) => Box::pin(self.send_arriving(client, body, length)).await,
         }
     }
 
@@ -219,11 +219,8 @@ impl Onward<'_> {
         }
         let place = self.stream_place()?;
         let limits = &self.gate.streams.limits;
-        let pace = Pace {
-            silence: limits.silence,
-            timeout: limits.lifetime,
-            drain: Some(limits.drain.clone()),
-        };
+        let pace =
+            Pace { silence: limits.silence, timeout: limits.lifetime, drain: Some(limits.drain.clone()) };
         Ok(BoxBody::new(BodyStream::new(pieces(answer.into_body(), place, pace))))
     }
 

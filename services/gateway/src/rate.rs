@@ -103,7 +103,8 @@ impl Buckets {
     }
 
     fn look_at(&self, address: IpAddr, now: u64) -> Result<(), Refusal> {
-        let full_at = self.full_at.get(&network(address)).map_or(0, |full_at| full_at.load(Ordering::Acquire));
+        let full_at =
+            self.full_at.get(&network(address)).map_or(0, |full_at| full_at.load(Ordering::Acquire));
         self.bucket.look(full_at, now).map_err(too_many)
     }
 

@@ -66,11 +66,9 @@ impl Fault for Refusal {
     fn kind(&self) -> FaultKind {
         match self {
             Self::Ambiguous(_) | Self::BodyIncomplete(_) | Self::BodyMalformed(_) => FaultKind::Malformed,
-            Self::Forged
-            | Self::WrongNetwork
-            | Self::NotAllowed(_)
-            | Self::Blocked(_)
-            | Self::NeedsTls => FaultKind::Forbidden,
+            Self::Forged | Self::WrongNetwork | Self::NotAllowed(_) | Self::Blocked(_) | Self::NeedsTls => {
+                FaultKind::Forbidden
+            }
             Self::AuthUnavailable(_) | Self::UpstreamBusy | Self::BodiesTooLarge | Self::Uncounted => {
                 FaultKind::Unavailable
             }
@@ -116,7 +114,9 @@ impl Fault for Refusal {
                 "Too many tries to sign in came from your network. Wait a moment, then try again."
             }
             Self::WrongNetwork => "This credential may not be used from your network.",
-            Self::NotAllowed(_) => "You are not allowed to do this. An administrator of your client can change that.",
+            Self::NotAllowed(_) => {
+                "You are not allowed to do this. An administrator of your client can change that."
+            }
             Self::Blocked(_) => {
                 "Something in this request looks like an attack, so it was not passed on. If it was meant, write it in \
                  other words, or tell the operator the reference."
@@ -132,7 +132,9 @@ impl Fault for Refusal {
     }
 
     fn retry_after_seconds(&self) -> Option<u64> {
-        if let Self::TooManyRequests { retry_after_seconds } | Self::RateLimited { retry_after_seconds } = self {
+        if let Self::TooManyRequests { retry_after_seconds } | Self::RateLimited { retry_after_seconds } =
+            self
+        {
             Some(*retry_after_seconds)
         } else {
             None

@@ -141,7 +141,12 @@ impl RequestRates {
         if let Some(account) = self.accounts.get(&key) {
             return account;
         }
-        let new = || Ok::<_, std::convert::Infallible>(Arc::new(Account::new(caller.key(&class.name), class.central.burst)));
+        let new = || {
+            Ok::<_, std::convert::Infallible>(Arc::new(Account::new(
+                caller.key(&class.name),
+                class.central.burst,
+            )))
+        };
         let Ok(account) = self.accounts.get_or_insert_with(&key, new);
         account
     }

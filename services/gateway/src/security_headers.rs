@@ -38,9 +38,7 @@ pub(crate) struct Nonce(String);
 impl Nonce {
     /// Makes a new one.
     pub(crate) fn generate() -> Result<Self, Unspecified> {
-        let mut bytes = [0; NONCE_BYTES];
-        aws_lc_rs::rand::fill(&mut bytes)?;
-        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(service::random::<NONCE_BYTES>()?)))
     }
 
     /// Its text, for the service that writes the page.

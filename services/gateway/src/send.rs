@@ -90,15 +90,15 @@ pub(crate) async fn send(
     manner: Manner,
     mut make: impl FnMut() -> Result<Request<OutgoingBody>, Problem>,
 ) -> Result<Answer, SendError> {
-    let passage = upstream.pass().map_err(|retry_after_ms| SendError::Open {
-        upstream: upstream.name().to_owned(),
-        retry_after_ms,
-    })?;
+    let passage = upstream
+        .pass()
+        .map_err(|retry_after_ms| SendError::Open { upstream: upstream.name().to_owned(), retry_after_ms })?;
     let mut attempts_left = upstream.addresses().len().clamp(2, ATTEMPTS_MAX);
     let mut tried = Tried::default();
     loop {
-        let (index, address) =
-            upstream.another_address(tried).ok_or_else(|| SendError::NoAddress(upstream.name().to_owned()))?;
+        let (index, address) = upstream
+            .another_address(tried)
+            .ok_or_else(|| SendError::NoAddress(upstream.name().to_owned()))?;
         tried.add(index);
         attempts_left -= 1;
         let request = make().map_err(SendError::Request)?;
@@ -152,10 +152,7 @@ fn may_repeat(
         Err(SendError::Connect { .. }) => repeat != Repeat::Never,
         Err(SendError::Broken { .. }) => repeat == Repeat::WhenBroken && upstream.may_repeat(),
         Err(
-            SendError::Late { .. }
-            | SendError::NoAddress(_)
-            | SendError::Request(_)
-            | SendError::Open { .. },
+            SendError::Late { .. } | SendError::NoAddress(_) | SendError::Request(_) | SendError::Open { .. },
         ) => false,
     }
 }

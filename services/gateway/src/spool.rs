@@ -19,6 +19,9 @@ use service::Drain;
 use crate::rate::network;
 use crate::upstreams::Upstream;
 
+/// How long the end of the last request may go unnoticed while the process drains.
+const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
 /// What waits for auth, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SpoolLimits {
@@ -176,7 +179,7 @@ impl Postman {
             failures = self.deliver(Instant::now(), failures).await;
         }
         while Arc::strong_count(&self.spool) > 1 {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.min(DRAIN_PAUSE)).await;
             failures = self.deliver(Instant::now(), failures).await;
         }
         self.deliver(Instant::now() + self.spool.limits.merge, failures).await;

@@ -79,11 +79,7 @@ pub(crate) fn check(
         return Err(Problem::upgrade_refused());
     }
     let is_program = matches!(credential, Credential::Bearer(_));
-    if is_program || is_own_page(headers, origins) {
-        Ok(())
-    } else {
-        Err(Refusal::Forged.into())
-    }
+    if is_program || is_own_page(headers, origins) { Ok(()) } else { Err(Refusal::Forged.into()) }
 }
 
 /// The value of a header that stands there once.

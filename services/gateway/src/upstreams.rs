@@ -133,7 +133,8 @@ impl Upstream {
 
     /// Whether these are its addresses.
     pub(crate) fn is_at(&self, urls: &[Url]) -> bool {
-        let is_same = |(address, url): (&Address, &Url)| address.origin == format!("http://{}", url.authority());
+        let is_same =
+            |(address, url): (&Address, &Url)| address.origin == format!("http://{}", url.authority());
         self.addresses.len() == urls.len() && self.addresses.iter().zip(urls).all(is_same)
     }
 
@@ -230,7 +231,10 @@ impl Upstream {
     pub(crate) fn unanswered(&self, passage: Passage<'_>) {
         if passage.unanswered(self.now_ms()) {
             metrics::counter!("gateway_breaker_openings_total", "upstream" => self.name.clone()).increment(1);
-            tracing::warn!(upstream = self.name, "nobody answers at an upstream: its requests are refused at once");
+            tracing::warn!(
+                upstream = self.name,
+                "nobody answers at an upstream: its requests are refused at once"
+            );
         }
     }
 
@@ -260,7 +264,10 @@ pub(crate) mod tests {
     }
 
     fn take(upstream: &Upstream, count: usize) -> Vec<&str> {
-        (0..count).filter_map(|_| upstream.next_address()).map(|address| address.host().to_str().unwrap()).collect()
+        (0..count)
+            .filter_map(|_| upstream.next_address())
+            .map(|address| address.host().to_str().unwrap())
+            .collect()
     }
 
     #[test]

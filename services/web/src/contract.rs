@@ -3,6 +3,7 @@
 pub(crate) mod security;
 pub(crate) mod task;
 
+use api::file::Attachment;
 use api::person::PersonChoice;
 use api::site::SiteChoice;
 use api::ticket::{HistoryQuery, Ticket, TicketEvent, TicketRow};
@@ -67,4 +68,16 @@ pub(crate) fn person(person: &app::person::PersonChoice) -> PersonChoice {
 /// A choice of sites.
 pub(crate) fn site(site: &app::site::Site) -> SiteChoice {
     SiteChoice { id: site.id, label: format!("{} ({})", site.name, site.code) }
+}
+
+/// A file at a ticket.
+pub(crate) fn file(file: app::attachment::Attachment) -> Attachment {
+    Attachment {
+        id: file.id,
+        file_name: file.file_name,
+        media_type: file.media_type,
+        size_bytes: file.size_bytes,
+        created_by: file.created_by_name,
+        created_at: file.created_at,
+    }
 }

@@ -6,6 +6,7 @@ mod auth;
 mod bundle;
 mod contract;
 mod cursor;
+mod files;
 mod filter;
 mod frame;
 mod pages;
@@ -20,14 +21,17 @@ mod settings;
 mod state;
 mod task_filter;
 mod task_words;
+mod uploads;
 mod view;
 mod words;
 
 use actix_web::web::Data;
+use service::extract::WholeBodies;
 use service::{About, Context, Process};
 
 pub use routes::ROUTES;
-pub use settings::{LookupSettings, Settings, StepUpSettings, UpstreamSettings};
+pub use settings::{LimitSettings, LookupSettings, Settings, StepUpSettings, UpstreamSettings};
+pub use uploads::{ArchiveLimits, FileSettings};
 
 use crate::state::State;
 
@@ -48,8 +52,9 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
         async move { store.check().await.map_err(|error| error.to_string()) }
     });
     let state = Data::new(state);
+    let whole = Data::new(WholeBodies { bytes_max: ctx.settings.limits.body_bytes_max });
     Process::new(&ctx).serve(&ctx.settings.http, move |config| {
-        config.app_data(trust.clone()).app_data(state.clone());
+        config.app_data(trust.clone()).app_data(state.clone()).app_data(whole.clone());
         ROUTES.configure(config);
     })
 }

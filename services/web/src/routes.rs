@@ -6,7 +6,7 @@ use service::permission::Needs::{AnySignIn, Call, Nothing, OwnAccount, Page, Pag
 use service::permission::{PermissionTable, Route};
 
 use crate::pages::{account, operate, setup};
-use crate::{assets, pages, rest};
+use crate::{assets, files, pages, rest};
 
 /// Every address of web; of two that fit, the first answers.
 pub const ROUTES: PermissionTable = PermissionTable { routes: TABLE, factor_page: Some("/account") };
@@ -35,6 +35,11 @@ const TABLE: &[Route] = &[
     Route::get("/tickets/{id}/cancel", PageFor(TicketsWrite), || to(pages::tickets::cancel::show)),
     Route::post("/tickets/{id}/state", PageFor(TicketsWrite), || to(pages::tickets::change::submit_state)),
     Route::post("/tickets/{id}/comments", PageFor(TicketsWrite), || to(pages::tickets::change::submit_comment)),
+    Route::post("/tickets/{id}/attachments", PageFor(TicketsWrite), || to(pages::tickets::files::submit)),
+    Route::post("/tickets/{id}/attachments/{file}/removal", PageFor(TicketsWrite), || {
+        to(pages::tickets::files::remove)
+    }),
+    Route::get("/files/{id}", PageFor(TicketsRead), || to(files::download)),
     // For everybody about their own account.
     Route::get("/account", OwnAccount, || to(account::show::show)),
     Route::post("/account/email", OwnAccount, || to(account::show::verify_email)),
@@ -43,13 +48,13 @@ const TABLE: &[Route] = &[
     Route::get("/account/totp", OwnAccount, || to(account::totp::show)),
     Route::post("/account/totp", OwnAccount, || to(account::totp::begin)),
     Route::post("/account/totp/confirm", OwnAccount, || to(account::totp::confirm)),
-    Route::get("/account/totp/remove", OwnAccount, || to(account::totp::ask_removal)),
-    Route::post("/account/totp/remove", OwnAccount, || to(account::totp::remove)),
+    Route::get("/account/totp/removal", OwnAccount, || to(account::totp::ask_removal)),
+    Route::post("/account/totp/removal", OwnAccount, || to(account::totp::remove)),
     Route::get("/account/recovery-codes", OwnAccount, || to(account::codes::ask)),
     Route::post("/account/recovery-codes", OwnAccount, || to(account::codes::make)),
     Route::get("/account/passkeys/new", OwnAccount, || to(account::passkeys::add)),
-    Route::get("/account/passkeys/{id}/remove", OwnAccount, || to(account::passkeys::ask_removal)),
-    Route::post("/account/passkeys/{id}/remove", OwnAccount, || to(account::passkeys::remove)),
+    Route::get("/account/passkeys/{id}/removal", OwnAccount, || to(account::passkeys::ask_removal)),
+    Route::post("/account/passkeys/{id}/removal", OwnAccount, || to(account::passkeys::remove)),
     Route::post("/account/sessions/end-others", OwnAccount, || to(account::sessions::end_others)),
     Route::post("/account/sessions/{id}/end", OwnAccount, || to(account::sessions::end)),
     Route::post("/account/devices/{id}/forget", OwnAccount, || to(account::sessions::forget)),
@@ -83,6 +88,10 @@ const TABLE: &[Route] = &[
     Route::get("/api/v1/tickets/{id}", Call(TicketsRead), || to(rest::tickets::get)),
     Route::post("/api/v1/tickets/{id}/state", Call(TicketsWrite), || to(rest::tickets::move_to)),
     Route::post("/api/v1/tickets/{id}/comments", Call(TicketsWrite), || to(rest::tickets::comment)),
+    Route::get("/api/v1/tickets/{id}/attachments", Call(TicketsRead), || to(rest::attachments::list)),
+    Route::post("/api/v1/tickets/{id}/attachments", Call(TicketsWrite), || to(rest::attachments::add)),
+    Route::get("/api/v1/attachments/{id}", Call(TicketsRead), || to(rest::attachments::get)),
+    Route::delete("/api/v1/attachments/{id}", Call(TicketsWrite), || to(rest::attachments::remove)),
     Route::get("/api/v1/people/lookup", Call(TicketsRead), || to(rest::people::lookup)),
     Route::get("/api/v1/sites", Call(TicketsRead), || to(rest::sites::list)),
     Route::get("/api/v1/security-events", Call(Security), || to(rest::security::ours)),

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use service::{HttpClientSettings, HttpSettings, Mistakes, ProcessSettings, TrustSettings};
 use store::DatabaseSettings;
 
+use crate::uploads::FileSettings;
+
 /// All sections.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +28,10 @@ pub struct Settings {
     pub lookups: LookupSettings,
     /// Forms that ask for a new proof of who sits there.
     pub step_up: StepUpSettings,
+    /// What requests may cost.
+    pub limits: LimitSettings,
+    /// Files at tickets.
+    pub files: FileSettings,
 }
 
 /// `[upstreams]`: the other processes.
@@ -61,6 +67,17 @@ pub struct StepUpSettings {
     pub fresh_seconds: u64,
 }
 
+/// `[limits]`: what requests may cost.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Largest body that is read whole: JSON and forms.
+    pub body_bytes_max: usize,
+}
+
+/// Bytes of an upload around its file.
+const AROUND_FILE_BYTES: usize = 65_536;
+
 impl service::Settings for Settings {
     fn process(&self) -> &ProcessSettings {
         &self.process
@@ -77,5 +94,12 @@ impl service::Settings for Settings {
         }
         mistakes.range("lookups.people_max", self.lookups.people_max, 1..=app::person::CHOICES_MAX);
         mistakes.range("step_up.fresh_seconds", self.step_up.fresh_seconds, 30..=3_600);
+        mistakes.range("limits.body_bytes_max", self.limits.body_bytes_max, 1..=self.http.body_bytes_max);
+        self.files.check(self.process.environment, mistakes);
+        let largest = usize::try_from(self.files.largest()).unwrap_or(usize::MAX);
+        if self.http.body_bytes_max < largest.saturating_add(AROUND_FILE_BYTES) {
+            let what = "must be the largest file of [files] and 65536 bytes more, at least";
+            mistakes.add("http.body_bytes_max", what);
+        }
     }
 }

@@ -7,6 +7,7 @@ use service::{Clock, Context};
 use store::Store;
 
 use crate::settings::{LookupSettings, Settings, StepUpSettings};
+use crate::uploads::Uploads;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) internal_key: Secret,
     /// How long a proof of who sits there opens a form that asks for one.
     pub(crate) step_up: StepUpSettings,
+    /// Files on their way in and out.
+    pub(crate) uploads: Uploads,
 }
 
 /// How handlers take it.
@@ -41,6 +44,7 @@ impl State {
             auth: ctx.settings.upstreams.auth()?,
             internal_key: ctx.settings.trust.internal_key.clone(),
             step_up: ctx.settings.step_up.clone(),
+            uploads: Uploads::open(&ctx.settings.files)?,
         })
     }
 }

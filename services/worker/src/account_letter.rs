@@ -18,7 +18,12 @@ pub(crate) struct Letters<'a> {
 }
 
 /// A letter with a link that is good once.
-pub(crate) fn link(letters: Letters<'_>, purpose: TokenPurpose, token: &str, lifetime: Duration) -> Result<Letter> {
+pub(crate) fn link(
+    letters: Letters<'_>,
+    purpose: TokenPurpose,
+    token: &str,
+    lifetime: Duration,
+) -> Result<Letter> {
     let url = letters.public_url;
     let lasting = in_words(lifetime);
     let (heading, body, action, link) = match purpose {
@@ -66,7 +71,15 @@ pub(crate) fn notice(letters: Letters<'_>, notice: Notice) -> Result<Letter> {
     };
     let link = format!("{}/account", letters.public_url);
     let advice = "If that was not you, set a new password at once and tell your administrator.";
-    letters.write(Words { heading, body, action: "Look at your account", link: &link, advice, name: "", client: "" })
+    letters.write(Words {
+        heading,
+        body,
+        action: "Look at your account",
+        link: &link,
+        advice,
+        name: "",
+        client: "",
+    })
 }
 
 fn in_words(lifetime: Duration) -> String {
@@ -129,9 +142,11 @@ mod tests {
     fn each_link_leads_to_its_page_and_says_how_long_it_is_good() {
         let to = asha();
         let letters = Letters { public_url: "https://app.example.com", to: &to };
-        for (purpose, path) in
-            [(TokenPurpose::Reset, "reset"), (TokenPurpose::Invite, "reset"), (TokenPurpose::Verify, "verify")]
-        {
+        for (purpose, path) in [
+            (TokenPurpose::Reset, "reset"),
+            (TokenPurpose::Invite, "reset"),
+            (TokenPurpose::Verify, "verify"),
+        ] {
             let letter = link(letters, purpose, "abc", Duration::from_mins(10)).unwrap();
             for form in [&letter.text, &letter.html] {
                 assert!(form.contains(&format!("https://app.example.com/{path}/abc")), "{form}");
@@ -157,6 +172,9 @@ mod tests {
     #[test]
     fn times_are_told_in_words() {
         let words = |seconds| in_words(Duration::from_secs(seconds));
-        assert_eq!([words(600), words(3_600), words(86_400), words(5_400)], ["10 minutes", "1 hour", "24 hours", "90 minutes"]);
+        assert_eq!(
+            [words(600), words(3_600), words(86_400), words(5_400)],
+            ["10 minutes", "1 hour", "24 hours", "90 minutes"]
+        );
     }
 }

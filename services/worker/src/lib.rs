@@ -20,7 +20,9 @@ use store::{DatabaseSettings, Store};
 use crate::mailer::Mailer;
 use crate::tasks::Tools;
 
-pub use settings::{LinkSettings, MailSettings, MailTls, RetentionSettings, ScheduleSettings, Settings, TaskSettings};
+pub use settings::{
+    LinkSettings, MailSettings, MailTls, RetentionSettings, ScheduleSettings, Settings, TaskSettings,
+};
 
 /// Describes this service.
 pub fn about() -> About {

@@ -156,7 +156,8 @@ async fn grantable(tx: &Tx) -> Result<Vec<Capability>, store::Error> {
 /// Refuses what the client cannot give; what no client hands out may stand there only because the person has it.
 async fn refuse_ungrantable(tx: &Tx, wanted: &[Capability], held: &[Capability]) -> Result<(), Error> {
     let grantable = grantable(tx).await?;
-    let stays = |one: &Capability| grantable.contains(one) || (!one.is_granted_by_client() && held.contains(one));
+    let stays =
+        |one: &Capability| grantable.contains(one) || (!one.is_granted_by_client() && held.contains(one));
     let refused: Vec<FieldError> = wanted
         .iter()
         .enumerate()

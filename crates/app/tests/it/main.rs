@@ -11,5 +11,6 @@ mod rights;
 mod sign_in;
 mod telemetry;
 mod tickets;
+mod trail;
 mod upkeep;
 mod world;

@@ -84,3 +84,15 @@ pub(crate) struct ClientGrants {
 fn parse_capability(text: &str) -> Result<Capability, String> {
     Capability::from_str(&text.to_ascii_uppercase()).map_err(|unknown| unknown.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capability_is_typed_in_any_case_and_must_be_one() {
+        assert_eq!(parse_capability("tickets_read"), Ok(Capability::TicketsRead));
+        assert_eq!(parse_capability("SUPPORT"), Ok(Capability::Support));
+        assert!(parse_capability("EVERYTHING").is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! The `youtility` command, run as a person or a migration Job runs it.
 #![cfg(test)]
 
+mod audit;
 mod broker;
 mod command;
 mod home;
@@ -8,6 +9,7 @@ mod mail;
 mod migrate;
 mod tasks;
 mod upkeep;
+mod users;
 
 use testkit::process::Binary;
 

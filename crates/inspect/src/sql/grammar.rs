@@ -24,7 +24,8 @@ fn expand(pattern: &str) -> String {
 #[rustfmt::skip]
 const LETTERS: &[Pattern] = &[
     ("sql.union-select", STRONG, r"U(?:A\(*S|\(*SA?\(*(?:[*nshvNqakSFOx(]|[fmMz]\(|w[.,FxC;)]|w?$))"),
-    ("sql.condition-literal", STRONG, r"(?:[oHW]{l}(?:a[nsh])*\)*[cEg]|O{l}(?:a[nsh])*\)*c)[a!(]*[nshNq]"),
+    ("sql.condition-literal", STRONG, r"(?:[oHW]{l}(?:a[nsh])*\)*[cE]|O{l}(?:a[nsh])*\)*c)[a!(]*[nshNq]"),
+    ("sql.condition-literal", SIGNAL, r"[oHW]{l}(?:a[nsh])*\)*g[a!(]*[nshNq]"),
     ("sql.condition-literal", STRONG, r"[oH]{l}\)*(?:l!?[nshq(]|j!?[N(])"),
     ("sql.condition-call", STRONG, r"[oOH][a!(]*(?:M\(|z\([nsvh(])"),
     ("sql.condition-call", SIGNAL, r"o[a!(]*m\("),
@@ -70,10 +71,10 @@ const LETTERS: &[Pattern] = &[
 #[rustfmt::skip]
 const BEHIND_QUOTE: &[Pattern] = &[
     ("sql.breakout-comparison", SIGNAL, r"{b}\)*!?[cEg][a!(]*(?:[sqNv]|\(S)"),
-    ("sql.breakout-condition", STRONG, r"{b}\)*[oO]!?{v}(?:a{v}|\))*(?:[cEg]|l!?[nshq(]|j!?[N(])"),
-    ("sql.breakout-condition", STRONG, r"{b}\)*[oO]{l}[)a]*[cElgj]"),
-    ("sql.breakout-condition", STRONG, r"{b}\)*[oO][a!(]*(?:[Nq]|[nsh]\)*(?:$|[;CK])|s[sq]|[fmMz]\(|\(S|S[*nsvNf(m]|w\)*;?C)"),
-    ("sql.breakout-condition", SIGNAL, r"{b}\)*[oO][a!(]*[wvT]\)*$|{b}\)*[oO]\(+[wT]\)"),
+    ("sql.breakout-condition", STRONG, r"(?:{b}\)*o|{s}\)*O)!?{v}(?:a{v}|\))*(?:[cEg]|l!?[nshq(]|j!?[N(])"),
+    ("sql.breakout-condition", STRONG, r"(?:{b}\)*o|{s}\)*O){l}[)a]*[cElgj]"),
+    ("sql.breakout-condition", STRONG, r"(?:{b}\)*o|{s}\)*O)[a!(]*(?:[Nq]|[nsh]\)*(?:$|[;CK])|s[sq]|[fmMz]\(|\(S|S[*nsvNf(m]|w\)*;?C)"),
+    ("sql.breakout-condition", SIGNAL, r"(?:{b}\)*o|{s}\)*O)[a!(]*[wvT]\)*$|(?:{b}\)*o|{s}\)*O)\(+[wT]\)"),
     ("sql.breakout-comment", STRONG, r"{b}[);]*C"),
     ("sql.breakout-comment", SIGNAL, r"{b}[);]*K"),
     ("sql.breakout-comment", SIGNAL, r"{b}[);]+.*C$"),
@@ -81,6 +82,7 @@ const BEHIND_QUOTE: &[Pattern] = &[
     ("sql.breakout-comparison", STRONG, r"{s}\)*!?(?:[cEg][a!(]*(?:[sqN]|\(S|[fmMz]\()|[cE]v|l[a!(]*[sq(]|j!?N)"),
     ("sql.breakout-comparison", SIGNAL, r"{b}\)*!?(?:[cEg][a!(]*n|l!?n|j!?\()"),
     ("sql.breakout-arithmetic", STRONG, r"{s}\)*[a*O]+[(]*(?:\(?S|[mMz]\()|{s}\)*[zM]\(|{s}\)*[cEga*lj][a!(]*n\)*;?C"),
+    ("sql.breakout-arithmetic", STRONG, r"{s}\)*[a*]n(?:[cE]|[jl]!?(?:[fmM]\(|[N(]))"),
     ("sql.breakout-arithmetic", SIGNAL, r"{b}\)*[a*O][a!(]*(?:[sq]|n\)*(?:$|[;Ca*oc]))"),
     ("sql.breakout-clause", STRONG, r"{b}\)*(?:H{v}[cEg]|Gyn|Gy[wf][^tw]*[C;]|L[nv]|W{v}[cEg]|T[mf]\(|Iv)"),
     ("sql.breakout-clause", SIGNAL, r"{b}\)*(?:H{v}|Gyw)"),
@@ -96,12 +98,13 @@ const BEHIND_QUOTE: &[Pattern] = &[
 #[rustfmt::skip]
 const WORDS: &[Pattern] = &[
     ("sql.fragment", STRONG, r#"\bfrom\s+[`\x22\[]information_schema|\bas\s+['"`]\S+['"`]\s+from\b|^\W*\w{0,12}\s*\bas['"`]?\s+from\W*$|^\W*\)\s*(?:like|in|or|and)\s*\(\W*$|\bselect\b[^;]*\b(?:user|database|version|schema|db_name)\((?:\)|\W*$)|^\W*(?:db_name|schema_name|suser_name|object_name)\s*\("#),
+    ("sql.fragment", STRONG, r"\d\.e\s*[(.]\s*[a-z)]|^[^\s'\x22`]+['\x22`]\s*(?:/\*[^*]*\*/\s*)*;\s*$|\bselect\s+(?:if|iif|ifnull|case|sleep)\s*\("),
     ("sql.alter", STRONG, r"\balter\s+table\s+\S+\s+(?:add|drop|change|modify|rename|alter)\b|\b(?:alter|create)\s+(?:table|database|schema)\b[^;]*\bcharacter\s+set\b|\bcreate\s+(?:or\s+replace\s+)?function\b[^;]*\b(?:returns|soname|language)\b"),
     ("sql.full-text", STRONG, r"\bmatch\b[^;]*\bagainst\s*\(|\bmerge\b[^;]*\busing\s*\("),
-    ("sql.document", SIGNAL, r"\bjson_(?:extract|depth|length|valid|keys|contains\w*|array|object|value|query|search|type)\s*\(|::jsonb?\b"),
-    ("sql.document", STRONG, r#"['"]\s*(?:@>|<@|->>?|#>>?|\?[|&])\s*['"{]"#),
+    ("sql.document", SIGNAL, r"\bjson_(?:extract|depth|length|valid|keys|contains\w*|array|object|value|query|search|type)\s*\(|::(?:\s|/\*[^*]*\*/)*jsonb?\b"),
+    ("sql.document", STRONG, r#"(?:['"}]|jsonb?)(?:\s|/\*[^*]*\*/)*(?:@>|<@|->>?|#>>?|\?[|&])(?:\s|/\*[^*]*\*/)*['"{]"#),
     ("sql.lock", STRONG, r"\buser_lock\s*\.\s*sleep\b|;\s*call\s+\w+\s*\(|\bshutdown\s+with\b"),
-    ("sql.fragment", STRONG, r#"^\s*[)`'\x22;]+\s*as\s+\S+\s+from\s*$|\bfrom(?:\s|/\*[^*]*\*/)+information_schema\s*\.|\bexec(?:ute)?\s+master\s*\.|^\W*(?:select\W+)?(?:database|schema|char|chr|user|load_file|pg_sleep|benchmark|version|concat)\s*\(\W*$|^\W*exec\s+(?:sp|xp)\b|\bselect\w*\s+(?:user|database|version|pg_sleep|load_file|benchmark)\s*(?:\(|$)"#),
+    ("sql.fragment", STRONG, r"^\s*[)`'\x22;]+\s*as\s+\S+\s+from\s*$|\bfrom(?:\s|/\*[^*]*\*/)+information_schema\s*\.|\bexec(?:ute)?\s+master\s*\.|^\W*(?:select\W+)?(?:database|schema|char|chr|user|load_file|pg_sleep|benchmark|version|concat)\s*\(\W*$|^\W*exec\s+(?:sp|xp)\b|\bselect\w*\s+(?:user|database|version|pg_sleep|load_file|benchmark)\s*(?:\(|$)"),
     ("sql.fragment", STRONG, r"^\W*(?:create|drop|alter|truncate)\s+table\s+(?:if\s+(?:not\s+)?exists\s+)?[\w.`\x22\[]+\W*$|^\W*(?:information_schema|pg_catalog|sqlite_master|msysobjects|sysobjects)\W*$"),
     ("sql.fragment", STRONG, r"^\W*(?:current_database|database|user|version|current_user|session_user|system_user|schema|now)\s*\(\s*\)\W*$"),
     ("sql.lone-operator", STRONG, r"^\W{0,2}\w{0,16}['\x22`]\s*[-+*/^&|%=<>!]{1,2}\s*['\x22`]\s*\w{0,4}$|^\W{0,2}\w{0,8}`\s+(?:rlike|regexp|union)\b|^\W*print\s+@@"),
@@ -113,7 +116,7 @@ const WORDS: &[Pattern] = &[
     ("sql.catalogue", SIGNAL, r"\binformation_schema\b|\bsqlite_(?:temp_)?master\b|\bpg_catalog\b|\bpg_(?:shadow|user|database|tables|class|authid|stat_activity|roles)\b|\bsys(?:objects|columns|databases|users|logins|tables)\b|\bmsys(?:objects|aces|queries)\b|\ball_tab(?:les|_columns)\b|\buser_tab(?:les|_columns)\b|\bmysql\.(?:user|db|innodb|host)\b|\bv\$version\b|\bmaster\.\.[a-z]"),
     ("sql.catalogue-column", SIGNAL, r"\b(?:table_schema|table_name|column_name|schema_name|schemata)\b[\s,.)=]"),
     ("sql.server-variable", STRONG, r"@@(?:version|hostname|datadir|basedir|global\b|session\b|servername|language|spid|secure_file_priv|innodb|tmpdir|plugin|log_error|port\b|identity)"),
-    ("sql.file", STRONG, r#"\binto\s+(?:outfile|dumpfile)\b|\bload\s+data\s+(?:low_priority\s+|concurrent\s+|local\s+)*infile\b|\bcopy\s+[\w(][^;]*\b(?:from|to)\s+program\b|\bcopy\s*\(\s*select"#),
+    ("sql.file", STRONG, r"\binto\s+(?:outfile|dumpfile)\b|\bload\s+data\s+(?:low_priority\s+|concurrent\s+|local\s+)*infile\b|\bcopy\s+[\w(][^;]*\b(?:from|to)\s+program\b|\bcopy\s*\(\s*select"),
     ("sql.package", STRONG, r"\bdbms_(?:pipe|lock|session|xmlgen|ldap|assert|scheduler|java|utility|xmlquery|export_extension)\.|\butl_(?:http|inaddr|smtp|file|tcp)\.|\bctxsys\.|\bsys\.(?:fn_|database_name|stragg|all_)|\bmaster\.(?:\.[a-z]|dbo)|\bxmltype\s*\(\s*\(|\bhttpuritype\s*\("),
     ("sql.error-function", STRONG, r"\bfloor\s*\(\s*rand\s*\(|\bexp\s*\(\s*~|\bconcat(?:_ws)?\s*\(\s*(?:0x|@@|char\s*\(|chr\s*\(|\(\s*select)|\bconvert\s*\(\s*int\s*,"),
     ("sql.characters", STRONG, r"\bcha?r\s*\(\s*\d+\s*\)\s*(?:\|\||\+)\s*cha?r\s*\(|\bchar\s*\(\s*(?:0x[0-9a-f]+|\d+)\s*(?:,\s*(?:0x[0-9a-f]+|\d+)\s*){2,}\)"),

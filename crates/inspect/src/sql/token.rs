@@ -1,6 +1,6 @@
 //! SQL as a row of letters: every token becomes one byte, so that grammar is a short pattern.
 
-use super::word;
+use super::word::{self, Use};
 
 /// Where the text stands in the statement it is pasted into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub(crate) enum Context {
 /// What the tokens of one text look like.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    /// One letter per token; see [`word::letter`] and [`Lexer`].
+    /// One letter per token; see [`word::letter`] and `Lexer`.
     pub(crate) letters: Vec<u8>,
-    /// A comment that MySQL executes was opened.
+    /// A comment whose text the server executes was opened: `/*!50000 …`.
     pub(crate) has_executable_comment: bool,
     /// Comments stand between words, as `union/**/select` does.
     pub(crate) comments_between: u16,
@@ -44,7 +44,8 @@ impl Tokens {
             Context::Breakout => self.letters.push(b'p'),
             Context::LateBreakout => self.letters.push(b'P'),
         }
-        let mut lexer = Lexer { tokens: self, rest: text, previous: b' ', context };
+        let previous = if context == Context::Plain { b' ' } else { b'\'' };
+        let mut lexer = Lexer { tokens: self, rest: text, previous, context };
         while lexer.step() {}
         text.len()
     }
@@ -129,8 +130,8 @@ impl Lexer<'_, '_> {
         }
         let may_be_apart = word == b"sleep" || word::is_attack(word);
         let gap = if may_be_apart { after.trim_ascii_start() } else { after };
-        let is_call = gap.first() == Some(&b'(');
-        let letter = word::letter(word, is_call);
+        let usage = if gap.first() == Some(&b'(') { Use::Call } else { Use::Name };
+        let letter = word::letter(word, usage);
         self.push(letter, length);
     }
 
@@ -156,7 +157,7 @@ impl Lexer<'_, '_> {
             let inside = rest.get(version..).unwrap_or(&[]).trim_ascii_start();
             let length = inside.iter().take(12).take_while(|byte| is_letter(**byte)).count();
             let word = inside.get(..length).unwrap_or(&[]);
-            let is_code = version >= 5 || !matches!(word::letter(word, false), b'w' | b't');
+            let is_code = version >= 5 || !matches!(word::letter(word, Use::Name), b'w' | b't');
             self.tokens.has_executable_comment |= is_code;
             return self.skip(3 + version);
         }
@@ -183,7 +184,10 @@ impl Lexer<'_, '_> {
         if line < self.rest.len() {
             self.push(if text.is_empty() { b'C' } else { b'K' }, line + 1);
         } else {
-            let is_glued = marker == 2 && text.len() == behind.len() && text.len() <= GLUED_BYTES_MAX;
+            let is_glued = matches!(self.previous, b'\'' | b'"' | b')' | b';')
+                && marker == 2
+                && text.len() == behind.len()
+                && text.len() <= GLUED_BYTES_MAX;
             self.tail(if dashes_only || is_glued { 0 } else { text.len() });
         }
     }

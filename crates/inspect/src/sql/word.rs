@@ -1,6 +1,15 @@
 //! Words of SQL and the letters they become.
 
-/// Returns the letter of a word; `is_call` says that a parenthesis follows it.
+/// How a word is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// As a name or keyword.
+    Name,
+    /// With a parenthesis behind it.
+    Call,
+}
+
+/// Returns the letter of a word.
 ///
 /// | letter | words | letter | words |
 /// |---|---|---|---|
@@ -18,7 +27,7 @@
 /// | `i` | insert, replace | `X` | exec, declare, shutdown, waitfor, … |
 /// | `u` | update | `e` | set, values |
 /// | `d` | delete | `t` | articles and other words of prose |
-pub(crate) fn letter(word: &[u8], is_call: bool) -> u8 {
+pub(crate) fn letter(word: &[u8], usage: Use) -> u8 {
     match word {
         b"or" | b"and" | b"xor" => b'o',
         b"not" => b'!',
@@ -40,21 +49,21 @@ pub(crate) fn letter(word: &[u8], is_call: bool) -> u8 {
         b"drop" | b"alter" | b"create" | b"truncate" => b'D',
         b"table" | b"database" | b"schema" | b"view" | b"index" | b"trigger" | b"function" | b"procedure"
         | b"user" | b"role" | b"login" | b"column" | b"sequence" | b"extension" => {
-            if is_call {
-                call(word, true)
+            if usage == Use::Call {
+                call(word, Use::Call)
             } else {
                 b'T'
             }
         }
-        b"insert" | b"replace" if !is_call => b'i',
+        b"insert" | b"replace" if usage == Use::Name => b'i',
         b"update" => b'u',
         b"delete" => b'd',
         b"set" | b"values" | b"value" => b'e',
         b"exec" | b"execute" | b"declare" | b"shutdown" | b"waitfor" | b"handler" | b"grant" | b"revoke"
         | b"backup" | b"restore" | b"deallocate" | b"openrowset" | b"dbcc" | b"reconfigure" | b"bulk"
         | b"vacuum" | b"attach" => {
-            if is_call {
-                call(word, true)
+            if usage == Use::Call {
+                call(word, Use::Call)
             } else {
                 b'X'
             }
@@ -62,13 +71,13 @@ pub(crate) fn letter(word: &[u8], is_call: bool) -> u8 {
         b"the" | b"a" | b"an" | b"our" | b"your" | b"my" | b"his" | b"her" | b"their" | b"its" | b"this"
         | b"that" | b"these" | b"those" | b"one" | b"each" | b"any" | b"some" | b"it" | b"you" | b"to"
         | b"for" | b"of" | b"with" | b"at" | b"as" => b't',
-        _ => call(word, is_call),
+        _ => call(word, usage),
     }
 }
 
-fn call(word: &[u8], is_call: bool) -> u8 {
+fn call(word: &[u8], usage: Use) -> u8 {
     match word {
-        _ if !is_call => b'w',
+        _ if usage == Use::Name => b'w',
         b"sleep" => b'z',
         _ if is_attack(word) => b'M',
         _ if is_probe(word) => b'm',

@@ -161,7 +161,7 @@ fn text_is_one_value_and_pictures_are_none() {
 
 #[test]
 fn signals_of_different_values_do_not_add_up() {
-    let one = r#""sleep(5) in the code""#;
+    let one = r#""SLEEP(5) in the code""#;
     let verdict = judge_body(JSON, &format!("[{one},{one},{one}]"));
     assert_eq!((verdict.action, verdict.score), (Action::Pass, 5), "{verdict:?}");
     assert!(verdict.findings.iter().all(|finding| finding.class == Class::SqlInjection));

@@ -11,10 +11,14 @@ mod properties;
 
 use inspect::{Action, Inspector, Policy, RequestParts, Verdict};
 
+/// Every byte as `%` and two digits.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
+}
+
 /// A form with one field.
 pub(crate) fn form(value: &str) -> String {
-    let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    format!("text={encoded}")
+    format!("text={}", percent_encoded(value))
 }
 
 /// A JSON body with one text.

@@ -81,6 +81,7 @@ const NOTES: &[&str] = &[
     "Document: window cleaning, location B2, cookie jar is empty :)",
     "Onload the truck; only = 1 trip; once = enough",
     "I <3 this place!!! <- really",
+    "Tür klemmt; „Fenster“ <offen>? Preis: 5 < 6 and 7 > 3",
     "price -> 5 EUR => 6 EUR",
     "50% off & 20% more",
     "100 % sicher",
@@ -205,8 +206,7 @@ const CODE: &[&str] = &[
     "0 5 * * 1-5",
     "// a comment; /* another */",
     "Option<Result<Vec<u8>, Error>>",
-    "time.sleep(5)",
-    "Thread.sleep(100);",
+    "time.Sleep(5)",
     "assert_eq!(left, right, \"they're equal\");",
 ];
 

@@ -30,7 +30,7 @@ fn the_mode_decides_between_passing_reporting_and_refusing() {
 
 #[test]
 fn a_lower_threshold_refuses_single_signals_and_a_higher_one_reports_less() {
-    let signal = "q=sleep(5)+in+the+code";
+    let signal = "q=SLEEP(5)+in+the+code";
     for (threshold, action) in [(5, Action::Block), (10, Action::Pass)] {
         let verdict = judge(Policy { threshold, ..Policy::default() }, signal, None);
         assert_eq!((verdict.action, verdict.score), (action, 5), "{threshold}");

@@ -15,7 +15,7 @@ use tracing::field::Empty;
 use super::guard::Limits;
 use super::page_choice::choose_page;
 use crate::problem::Presentation;
-use crate::trace;
+use crate::{random, trace};
 
 /// The route of requests that match none.
 const NO_ROUTE: &str = "unmatched";
@@ -65,8 +65,10 @@ type NamedRoute = Rc<OnceCell<Arc<str>>>;
 pub fn name_route(request: &HttpRequest, template: impl Into<Arc<str>>) {
     let template = template.into();
     let span = Span::current();
-    span.record("http.route", &*template);
-    span.record("otel.name", format!("{} {template}", request.method()));
+    if !span.is_disabled() {
+        span.record("http.route", &*template);
+        span.record("otel.name", format!("{} {template}", request.method()));
+    }
     if let Some(named) = request.extensions().get::<NamedRoute>() {
         named.get_or_init(|| template);
     }
@@ -94,7 +96,7 @@ impl Arrival {
         };
         let correlation_id = header(api::headers::CORRELATION_ID)
             .and_then(|text| text.parse().ok())
-            .unwrap_or_else(CorrelationId::generate);
+            .unwrap_or_else(random::correlation_id);
         let asked =
             header(api::headers::DEADLINE_MS).and_then(|text| text.parse().ok()).map(Duration::from_millis);
         let begun = Instant::now();

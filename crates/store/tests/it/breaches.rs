@@ -114,11 +114,14 @@ const BEYOND_CLIENTS: &[(&str, &[&str])] = &[
         &["mv_location_dropdown_key", "mv_people_dropdown_key", "select2_change_list_fkey"],
     ),
     (
-        "ids and numbers the use case has just read or made",
+        "ids, numbers, names and keys the use case has just read or made",
         &[
             "ticket_alarm_rule_fkey",
+            "ticket_attachment_file_name_check",
+            "ticket_attachment_media_type_check",
             "ticket_attachment_person_fkey",
             "ticket_attachment_sha256_check",
+            "ticket_attachment_storage_key_check",
             "ticket_attachment_ticket_fkey",
             "ticket_created_by_fkey",
             "ticket_device_fkey",

@@ -48,6 +48,11 @@ const ROWS: &str = "
     select client_id, gen_random_uuid(), id, 'COMMENTED', 'A word', correlation_id
       from ticket, generate_series(1, 3);
 
+    insert into ticket_attachment (client_id, id, ticket_id, file_name, media_type, size_bytes, sha256, storage_key)
+    select client_id, gen_random_uuid(), id, 'leak.jpg', 'image/jpeg', 1000, sha256(id::text::bytea),
+           client_id || '/' || gen_random_uuid()
+      from ticket;
+
     insert into mail (client_id, id, created_at, kind, subject_kind, subject_id, cause_id, part, domain, recipients,
                       subject, text_body, html_body, body_kept, correlation_id)
     select client_id, gen_random_uuid(), now() - number * interval '10 seconds', 'ticket', 'ticket', gen_random_uuid(),

@@ -59,6 +59,11 @@ impl Child {
         kill_process(Pid::from_child(&self.process), Signal::TERM).expect("a process to signal");
     }
 
+    /// Sends the signal that asks it to read its settings again.
+    pub(super) fn signal_hangup(&self) {
+        kill_process(Pid::from_child(&self.process), Signal::HUP).expect("a process to signal");
+    }
+
     /// Ends it at once, if it runs.
     pub(super) fn kill(&mut self) {
         if self.status().is_none() {

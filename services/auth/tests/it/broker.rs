@@ -147,7 +147,8 @@ async fn a_device_and_a_client_that_were_stopped_have_no_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_called_as_its_account_so_that_none_takes_anothers_place() {
     let stage = Stage::set().await;
-    let login = |client_id: &str| json!({ "username": "ACME.PUMP-1", "password": PASSWORD, "clientid": client_id });
+    let login =
+        |client_id: &str| json!({ "username": "ACME.PUMP-1", "password": PASSWORD, "clientid": client_id });
     for (client_id, status) in [
         ("", 200),
         ("ACME.PUMP-1", 200),
@@ -185,14 +186,16 @@ async fn the_brokers_key_opens_these_questions_only_and_no_other_key_does() {
             ("/internal/emqx/authn", user("ACME.PUMP-1", PASSWORD)),
             ("/internal/emqx/authz", json!({ "username": "x", "topic": "x", "action": "publish" })),
         ] {
-            let answer = stage.auth.request("POST", path).header(name, &value).json(&question).send().await.unwrap();
+            let answer =
+                stage.auth.request("POST", path).header(name, &value).json(&question).send().await.unwrap();
             let (status, refused) = problem(answer).await;
             assert_eq!((status, &refused["type"]), (401, &json!("/problems/broker-only")), "{path} {name}");
         }
     }
     for (path, body) in [("identity", json!({ "token": "x" })), ("rates", json!({ "items": [] }))] {
         let request = stage.auth.request("POST", &format!("/internal/{path}")).header(BROKER_KEY, KEY);
-        let (status, refused) = problem(request.basic_auth("b", Some(KEY)).json(&body).send().await.unwrap()).await;
+        let (status, refused) =
+            problem(request.basic_auth("b", Some(KEY)).json(&body).send().await.unwrap()).await;
         assert_eq!((status, &refused["type"]), (401, &json!("/problems/internal-only")), "{path}");
     }
 }

@@ -60,7 +60,8 @@ async fn a_key_acts_for_its_person_with_what_it_was_given_and_the_person_has() {
     let admin = Admin::sign_in(&auth, "asha").await;
     let scopes = json!(["DEVICES_READ", "TICKETS_WRITE"]);
     let networks = json!(["192.0.2.77/24", "2001:db8::1"]);
-    let made = admin.made(&[("person_id", json!(robot)), ("capabilities", scopes), ("networks", networks)]).await;
+    let made =
+        admin.made(&[("person_id", json!(robot)), ("capabilities", scopes), ("networks", networks)]).await;
     assert!(made.key.starts_with("yk_") && made.key.len() == 46 && made.key.ends_with(&made.row.hint));
     assert_eq!(made.row.networks, ["192.0.2.0/24", "2001:db8::1/128"]);
     let (identity, _) = auth.identity_of(&made.key).await;

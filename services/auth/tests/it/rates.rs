@@ -30,7 +30,11 @@ async fn a_bucket_gives_its_burst_and_then_says_when_the_next_token_comes() {
     let given: Vec<_> = first.items.iter().map(|taken| (taken.granted, taken.remaining)).collect();
     assert_eq!(given, [(4, 6), (1, 2)], "in the order of the question");
     let second = take(&auth, &[item(1, 10, 8)]).await;
-    assert_eq!((second.items[0].granted, second.items[0].remaining), (6, 0), "what is left of what was wanted");
+    assert_eq!(
+        (second.items[0].granted, second.items[0].remaining),
+        (6, 0),
+        "what is left of what was wanted"
+    );
     let third = take(&auth, &[item(1, 10, 1)]).await;
     assert_eq!(third.items[0].granted, 0);
     let hour_ms = 3_600_000;
@@ -75,8 +79,12 @@ async fn what_is_no_question_is_named_field_by_field() {
     let (status, refused) =
         problem(auth.internal("POST", PATH).json(&json!({ "items": items })).send().await.unwrap()).await;
     assert_eq!((status, &refused["type"]), (400, &json!("/problems/malformed-body")));
-    let pointers: Vec<&str> =
-        refused["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    let pointers: Vec<&str> = refused["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].as_str().unwrap())
+        .collect();
     let expected = [
         "/items/0/key",
         "/items/1/interval_us",

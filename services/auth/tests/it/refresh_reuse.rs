@@ -11,8 +11,7 @@ use crate::tokens::tokens;
 
 async fn refresh_from(auth: &Auth, address: &str, token: &str, device: &str) -> Response {
     let body = json!({ "refresh_token": token, "device_id": device });
-    let request =
-        auth.internal("POST", "/api/v1/tokens/refresh").header(headers::CLIENT_ADDRESS, address);
+    let request = auth.internal("POST", "/api/v1/tokens/refresh").header(headers::CLIENT_ADDRESS, address);
     request.json(&body).send().await.unwrap()
 }
 
@@ -103,7 +102,11 @@ async fn after_the_grace_a_second_use_ends_the_session_though_nobody_used_its_su
     let auth = Auth::on(&ground).await;
     let first = tokens(&auth).await;
     let second = next(&auth, &first.refresh_token).await;
-    ground.change("update refresh_token set used_at = used_at - interval '11 seconds' where used_at is not null").await;
+    ground
+        .change(
+            "update refresh_token set used_at = used_at - interval '11 seconds' where used_at is not null",
+        )
+        .await;
     assert_refused(refresh(&auth, &first.refresh_token).await).await;
     assert_dead(&ground, &auth, &second).await;
 }
@@ -134,7 +137,11 @@ async fn of_thirty_two_refreshes_of_one_token_one_pair_works_at_most() {
         let unused = ground.db.count("select count(*) from refresh_token where used_at is null").await;
         let open = ground.db.count("select count(*) from session where revoked_at is null").await;
         if grace == "0" {
-            assert_eq!((pairs.len(), working, open), (1, 0, 0), "one was answered, the next ended the session");
+            assert_eq!(
+                (pairs.len(), working, open),
+                (1, 0, 0),
+                "one was answered, the next ended the session"
+            );
         } else {
             assert_eq!((pairs.len(), working, unused, open), (32, 1, 1, 1));
         }
@@ -161,7 +168,9 @@ async fn a_network_that_is_not_allowed_refreshes_nothing_and_ends_nothing() {
         problem(refresh_from(&auth, "198.51.100.7", &first.refresh_token, "handset-1").await).await;
     assert_eq!((status, &refused["type"]), (403, &json!("/problems/handset-refused")));
     next(&auth, &first.refresh_token).await;
-    ground.change("insert into client_imei (client_id, imei) select client_id, '111111111111111' from client").await;
+    ground
+        .change("insert into client_imei (client_id, imei) select client_id, '111111111111111' from client")
+        .await;
     let (status, _) = problem(refresh(&auth, &first.refresh_token).await).await;
     assert_eq!(status, 403, "nor does a handset that was taken off the list");
 }

@@ -188,9 +188,10 @@ async fn a_step_ends_by_time_and_with_its_person() {
     let auth = Auth::on(&ground).await;
     let (mut phone, _) = Browser::of(&auth, "asha").await.add_totp().await;
     let code = json!({ "code": phone.code() });
-    for change in
-        ["update sign_in_step set expires_at = now() - interval '1 second'", "update person set enabled = false"]
-    {
+    for change in [
+        "update sign_in_step set expires_at = now() - interval '1 second'",
+        "update person set enabled = false",
+    ] {
         let step = step(&auth, "asha").await;
         ground.change(change).await;
         let answer = factor(&auth, &step, &code).send().await.unwrap();

@@ -7,6 +7,7 @@ use domain::account::SessionKind;
 use reqwest::Response;
 use serde_json::{Value, json};
 
+use crate::person::Browser;
 use crate::stage::{ADDRESS, Auth, Ground, PASSWORD, env_with, problem};
 
 /// The sign-in of asha's handset, with some fields changed.
@@ -55,7 +56,10 @@ async fn a_handset_gets_a_short_token_a_long_one_and_what_it_shows() {
     let bela = bela.capabilities(&[Capability::Mob, Capability::TicketsRead]).await;
     let auth = Auth::on(&ground).await;
     let answer = sign_in(&auth, &[("login", json!("Bela"))]).await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()["cache-control"]), (201, &"no-store".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["cache-control"]),
+        (201, &"no-store".parse().unwrap())
+    );
     assert!(!answer.headers().contains_key("set-cookie"));
     let tokens: Tokens = answer.json().await.unwrap();
     let user = tokens.user.unwrap();
@@ -66,7 +70,11 @@ async fn a_handset_gets_a_short_token_a_long_one_and_what_it_shows() {
     let (identity, _) = auth.identity_of(&tokens.access_token).await;
     assert_eq!((identity.sub, identity.kind, identity.factors), (bela, SessionKind::Mobile, 1));
     assert_eq!(identity.capabilities, [Capability::Mob, Capability::TicketsRead].into());
-    assert_eq!(auth.exchange(&tokens.refresh_token).await.status(), 401, "a refresh token opens nothing itself");
+    assert_eq!(
+        auth.exchange(&tokens.refresh_token).await.status(),
+        401,
+        "a refresh token opens nothing itself"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +200,10 @@ async fn a_clients_lists_of_networks_and_handsets_hold_when_they_are_not_empty()
         let answer = sign_in(&auth, &[("imei", imei.clone())]).await;
         assert_eq!(answer.status(), status, "{imei}");
     }
-    assert_eq!(refusal(sign_in_from(&auth, "198.51.100.1", &[]).await).await, refused(403, "handset-refused"));
+    assert_eq!(
+        refusal(sign_in_from(&auth, "198.51.100.1", &[]).await).await,
+        refused(403, "handset-refused")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,6 +218,36 @@ async fn an_identity_of_a_handset_names_the_networks_it_may_come_from() {
     let browser = auth.token_of("asha", PASSWORD).await;
     let answer: api::IdentityResponse = auth.exchange(&browser).await.json().await.unwrap();
     assert_eq!(answer.networks, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_an_authenticator_gives_its_code_or_a_recovery_code_each_good_once() {
+    let ground = Ground::lay().await;
+    let auth = Auth::on(&ground).await;
+    let (mut phone, recovery) = Browser::of(&auth, "asha").await.add_totp().await;
+    assert_eq!(refusal(sign_in(&auth, &[]).await).await, refused(403, "second-factor-owed"));
+    let wrong = sign_in(&auth, &[("code", json!(phone.wrong_code()))]).await;
+    assert_eq!(refusal(wrong).await, refused(403, "factor-refused"));
+    let other = [("code", json!(phone.code())), ("client_code", json!("GLOBEX"))];
+    assert_eq!(refusal(sign_in(&auth, &other).await).await, refused(401, "sign-in-refused"), "no code is looked at");
+    for code in [phone.code(), recovery[0].clone()] {
+        let answer = sign_in(&auth, &[("code", json!(code))]).await;
+        assert_eq!(answer.status(), 201, "{code}");
+        let tokens: Tokens = answer.json().await.unwrap();
+        assert_eq!(auth.identity_of(&tokens.access_token).await.0.factors, 2);
+        assert_eq!(refusal(sign_in(&auth, &[("code", json!(code))]).await).await, refused(403, "factor-refused"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_demands_a_second_factor_lets_no_handset_in_without_one() {
+    let ground = Ground::lay().await;
+    let auth = Auth::on(&ground).await;
+    ground.change("update client set second_factor = 'REQUIRED'").await;
+    assert_eq!(refusal(sign_in(&auth, &[]).await).await, refused(403, "second-factor-owed"));
+    let guessed = sign_in(&auth, &[("code", json!("000000"))]).await;
+    assert_eq!(refusal(guessed).await, refused(403, "second-factor-owed"));
+    assert_eq!(ground.db.count("select count(*) from session").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,8 +83,8 @@ impl RateSettings {
                 mistakes.add(format!("rates.classes.{name}"), "must be small letters, digits and hyphens");
             }
             let key = |part: &str| format!("rates.classes.{name}.{part}");
-            mistakes.range(&key("per_minute"), class.per_minute, 1..=60_000_000);
-            mistakes.range(&key("burst"), class.burst, 1..=1_000_000);
+            mistakes.range(key("per_minute"), class.per_minute, 1..=60_000_000);
+            mistakes.range(key("burst"), class.burst, 1..=1_000_000);
         }
     }
 

@@ -11,7 +11,8 @@ use crate::world::{SOON, World, header, problem, received};
 /// The headers of an answer, without what differs each time.
 fn steady(headers: &HeaderMap, nonce: &str) -> String {
     let differs = |name: &str, value: &str| {
-        ["date", "x-correlation-id", "content-length"].contains(&name) || value.starts_with("__Host-visitor")
+        ["date", "ratelimit", "x-correlation-id", "content-length"].contains(&name)
+            || value.starts_with("__Host-visitor")
     };
     let mut lines: Vec<_> = headers
         .iter()
@@ -30,18 +31,19 @@ async fn a_page_carries_the_security_headers_with_a_nonce_of_its_own() {
     let nonce = received(answer).await.header("x-youtility-nonce").unwrap();
     let again = world.get("/login").send().await.unwrap();
     assert!(!header(&again, "content-security-policy").unwrap().contains(&nonce));
-    insta::assert_snapshot!(steady(&headers, &nonce), @r"
+    insta::assert_snapshot!(steady(&headers, &nonce), @r#"
     cache-control: no-store
     content-security-policy: default-src 'none'; script-src 'nonce-NONCE'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types htmx
     content-type: application/json
     cross-origin-opener-policy: same-origin
     cross-origin-resource-policy: same-origin
     permissions-policy: camera=(self), geolocation=(self), microphone=(), payment=(), usb=()
+    ratelimit-policy: "page";q=2000;w=20
     referrer-policy: same-origin
     strict-transport-security: max-age=63072000; includeSubDomains
     x-content-type-options: nosniff
     x-frame-options: DENY
-    ");
+    "#);
 }
 
 #[tokio::test]
@@ -84,12 +86,13 @@ async fn headers_of_connection_and_upstream_stay_behind_and_ours_replace_theirs(
     assert_ne!(header(&answer, "x-correlation-id"), Some("theirs"));
     let policy = header(&answer, "content-security-policy").unwrap().to_owned();
     let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
-    insta::assert_snapshot!(steady(answer.headers(), &nonce), @r"
+    insta::assert_snapshot!(steady(answer.headers(), &nonce), @r#"
     cache-control: no-store
     content-security-policy: default-src 'none'; script-src 'nonce-NONCE'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types htmx
     cross-origin-opener-policy: same-origin
     cross-origin-resource-policy: same-origin
     permissions-policy: camera=(self), geolocation=(self), microphone=(), payment=(), usb=()
+    ratelimit-policy: "page";q=2000;w=20
     referrer-policy: same-origin
     set-cookie: a=1; Path=/
     set-cookie: b=2; Path=/
@@ -97,7 +100,7 @@ async fn headers_of_connection_and_upstream_stay_behind_and_ours_replace_theirs(
     x-content-type-options: nosniff
     x-frame-options: DENY
     x-kept: yes
-    ");
+    "#);
 }
 
 #[tokio::test]

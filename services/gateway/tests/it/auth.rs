@@ -151,7 +151,8 @@ impl Auth {
 
     /// Waits for the first event of a kind.
     pub(crate) async fn event(&self, kind: SecurityEventKind) -> NewSecurityEvent {
-        testkit::wait_until("the security event", SOON, || async { self.events(kind).into_iter().next() }).await
+        testkit::wait_until("the security event", SOON, || async { self.events(kind).into_iter().next() })
+            .await
     }
 }
 
@@ -234,7 +235,7 @@ fn take(buckets: &mut Buckets, item: &Take) -> Taken {
     };
     let granted = wanted.min(left(*full_at));
     *full_at += interval * granted;
-    let wait = (*full_at + interval - interval * burst).saturating_duration_since(now);
+    let wait = (*full_at - now + interval).saturating_sub(interval * burst);
     Taken {
         granted: i32::try_from(granted).unwrap(),
         remaining: i32::try_from(left(*full_at)).unwrap(),

@@ -27,11 +27,22 @@ async fn bodies_arrive_as_they_were_sent() {
         assert_eq!(received.header("transfer-encoding"), None);
     }
     let pieces = (0..100).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'y'; 1000])));
-    let chunked =
-        world.post("/tickets").bearer_auth("t").body(reqwest::Body::wrap_stream(stream::iter(pieces)));
-    let received = received(chunked.send().await.unwrap()).await;
+    let file = world.post("/tickets").bearer_auth("t").header("content-type", "image/png");
+    let chunked = file.body(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await.unwrap();
+    let received = received(chunked).await;
     assert_eq!(received.body, "y".repeat(100_000));
     assert_eq!(received.header("transfer-encoding").as_deref(), Some("chunked"));
+}
+
+#[tokio::test]
+async fn text_is_read_whole_before_it_is_passed_on() {
+    let world = World::signed_in("t").await;
+    let pieces = (0..100).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'y'; 1000])));
+    let text = world.post("/tickets").bearer_auth("t").header("content-type", "text/plain");
+    let chunked = text.body(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await.unwrap();
+    let received = received(chunked).await;
+    assert_eq!(received.body, "y".repeat(100_000));
+    assert_eq!(received.header("content-length").as_deref(), Some("100000"));
 }
 
 #[tokio::test]
@@ -94,12 +105,17 @@ async fn a_guest_that_sends_slowly_takes_no_place() {
     assert_eq!(&answer, b"HTTP/1.1 200");
 }
 
+/// A JSON text of so many bytes.
+fn json_text(bytes: usize) -> String {
+    format!("\"{}\"", "x".repeat(bytes - 2))
+}
+
 #[tokio::test]
 async fn a_guest_sends_a_small_body() {
     let world = World::with(|settings| settings.limits.guest_body_bytes_max = 1000).await;
     let sign_in = |bytes: usize| {
         let request = world.post("/api/v1/session").header("content-type", "application/json");
-        request.body("x".repeat(bytes)).send()
+        request.body(json_text(bytes)).send()
     };
     assert_eq!(received(sign_in(1000).await.unwrap()).await.body.len(), 1000);
     assert_eq!(problem(sign_in(1001).await.unwrap()).await, "413 body-too-large");
@@ -113,7 +129,7 @@ async fn a_body_that_finds_no_memory_is_refused_and_one_that_left_gives_it_back(
     let world = World::with(|settings| settings.limits.body_memory_bytes_max = 1000).await;
     let sign_in = |bytes: usize| {
         let request = world.post("/api/v1/session").header("content-type", "application/json");
-        request.body("x".repeat(bytes)).send()
+        request.body(json_text(bytes)).send()
     };
     let busy = sign_in(1001).await.unwrap();
     assert!(busy.headers().contains_key("retry-after"));

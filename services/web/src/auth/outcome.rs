@@ -9,6 +9,7 @@ use service::Problem;
 
 use crate::answer;
 use crate::refusal::Refusal;
+use crate::view::Mistakes;
 
 /// The code with which auth asks for a proof that the person still sits there.
 const STEP_UP_REQUIRED: &str = "step-up-required";
@@ -76,18 +77,21 @@ impl Refused {
         )
     }
 
-    /// The fields that do not fit.
-    pub(crate) fn fields(&self) -> &[FieldError] {
-        &self.problem.errors
+    /// What a form shows of it: what is wrong with the fields it has, and everything else as one text.
+    pub(crate) fn at(&self, fields: &[&str]) -> (Mistakes, Option<String>) {
+        let is_here = |error: &&FieldError| fields.contains(&error.pointer.trim_start_matches('/'));
+        let here: Vec<FieldError> = self.problem.errors.iter().filter(is_here).cloned().collect();
+        let refusal = (here.len() < self.problem.errors.len() || here.is_empty()).then(|| self.words());
+        (Mistakes::of_fields(&here), refusal)
     }
 
-    /// The reason in one text: that of its fields when it names fields.
+    /// The reason in one text: that of its fields when it names fields, each a sentence.
     pub(crate) fn words(&self) -> String {
         if self.problem.errors.is_empty() {
             return self.problem.detail.clone();
         }
-        let details: Vec<&str> = self.problem.errors.iter().map(|error| error.detail.as_str()).collect();
-        details.join(" ")
+        let sentences: Vec<String> = self.problem.errors.iter().map(|error| sentence(&error.detail)).collect();
+        sentences.join(" ")
     }
 
     /// Says on an answer how long to wait.
@@ -97,6 +101,13 @@ impl Refused {
         }
         response
     }
+}
+
+/// What is wrong, from a capital letter to a full stop.
+fn sentence(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let first = letters.next().map_or_else(String::new, |first| first.to_uppercase().collect());
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
 /// A refusal no page of ours expects: auth's reason where it has one for the reader, else that auth did not answer.
@@ -110,5 +121,34 @@ impl From<Refused> for Problem {
             StatusCode::SERVICE_UNAVAILABLE => because(Self::upstream_unavailable()),
             _ => because(Self::upstream_failed()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(errors: &[(&str, &str)]) -> Refused {
+        let problem = api::Problem {
+            r#type: "/problems/invalid-user".to_owned(),
+            title: "Unprocessable Entity".to_owned(),
+            status: 422,
+            detail: "Correct the named fields.".to_owned(),
+            instance: String::new(),
+            errors: errors.iter().map(|(pointer, detail)| FieldError::new(*pointer, *detail)).collect(),
+        };
+        Refused { status: StatusCode::UNPROCESSABLE_ENTITY, problem, retry_after: None }
+    }
+
+    #[test]
+    fn what_a_form_has_no_field_for_is_said_above_it() {
+        let (mistakes, refusal) = refused(&[("/name", "use one line"), ("", "this is your own account")]).at(&["name"]);
+        assert_eq!(mistakes.of("name"), Some("Use one line"));
+        assert_eq!(refusal.as_deref(), Some("Use one line. This is your own account."));
+        let (mistakes, refusal) = refused(&[("/name", "use one line")]).at(&["name", "email"]);
+        assert_eq!((mistakes.all().len(), refusal), (1, None));
+        let (mistakes, refusal) = refused(&[]).at(&["name"]);
+        assert!(mistakes.is_empty());
+        assert_eq!(refusal.as_deref(), Some("Correct the named fields."));
     }
 }

@@ -87,9 +87,8 @@ pub(crate) async fn choose_password(
     match auth.ask(Method::POST, "/api/v1/recovery/token", &UseRecovery { token, password }).await {
         Ok(Ok(done)) => Ok(done.see_other("/login?said=password")),
         Ok(Err(refused)) => {
-            let mistakes = Mistakes::of_fields(refused.fields());
             let is_dead = refused.status == StatusCode::FORBIDDEN;
-            let refusal = (mistakes.is_empty() && !is_dead).then(|| refused.words());
+            let (mistakes, refusal) = refused.at(&["password"]);
             let page = ResetPage { is_dead, refusal, mistakes, ..page };
             Ok(refused.with(answer::page(refused.status, &page)?))
         }

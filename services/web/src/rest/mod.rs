@@ -1,5 +1,6 @@
 //! The REST API.
 
+pub(crate) mod attachments;
 mod key;
 pub(crate) mod openapi;
 pub(crate) mod people;

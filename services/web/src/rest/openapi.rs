@@ -7,7 +7,7 @@ use actix_web::http::header;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{people, security, sites, tasks, tickets};
+use super::{attachments, people, security, sites, tasks, tickets};
 
 /// Every operation of the REST API of web.
 #[derive(OpenApi)]
@@ -18,11 +18,13 @@ use super::{people, security, sites, tasks, tickets};
     ),
     paths(
         tickets::list, tickets::create, tickets::get, tickets::move_to, tickets::comment, people::lookup, sites::list,
+        attachments::list, attachments::add, attachments::get, attachments::remove,
         tasks::queues, tasks::pause, tasks::resume, tasks::live, tasks::get, tasks::cancel, tasks::retry,
         tasks::dead_letters, tasks::retry_dead_letter, tasks::discard_dead_letter, security::ours, security::of_nobody,
     ),
     tags(
         (name = "tickets", description = "What is wrong, who works on it, how it went"),
+        (name = "files", description = "Pictures and documents at tickets"),
         (name = "people", description = "Who can be given work"),
         (name = "sites", description = "Where work is"),
         (name = "security", description = "What happened at the door, or was tried"),

@@ -9,6 +9,7 @@ mod select;
 pub(crate) mod setup;
 mod shell;
 mod sign_in;
+mod ticket_files;
 mod ticket_form;
 mod ticket_list;
 mod ticket_page;
@@ -21,6 +22,7 @@ pub(crate) use shell::{Shell, Visitor};
 pub(crate) use sign_in::{
     FactorPage, ForgotPage, LoginPage, ResetPage, StepUpPage, VerifyPage, Way, factor_path,
 };
+pub(crate) use ticket_files::TicketFiles;
 pub(crate) use ticket_form::{NewTicketPage, TicketForm};
 pub(crate) use ticket_list::{ListFilter, TicketList, TicketListPage};
 pub(crate) use ticket_page::{CancelPage, TicketPage};

@@ -236,6 +236,8 @@ impl SecurityPage {
     fn detail(event: &SecurityEvent) -> String {
         let route = event.route.iter().map(|route| format!("at {route}"));
         let pairs = event.detail.as_object().into_iter().flatten();
+        // An id says nothing to a reader; the trail has it.
+        let pairs = pairs.filter(|(name, _)| !name.ends_with("_id"));
         let pairs = pairs.map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value)));
         route.chain(pairs).collect::<Vec<_>>().join(", ")
     }
@@ -243,6 +245,9 @@ impl SecurityPage {
 
 fn plain(value: &Value) -> String {
     match value {
+        Value::String(label) if label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+            label.replace('_', " ")
+        }
         Value::String(text) => text.clone(),
         Value::Null => "none".to_owned(),
         Value::Array(parts) => parts.iter().map(plain).collect::<Vec<_>>().join(" and "),

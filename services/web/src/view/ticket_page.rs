@@ -4,7 +4,7 @@ use api::ticket::Ticket;
 use askama::Template;
 use domain::TicketEventId;
 
-use crate::view::{Mistakes, Shell};
+use crate::view::{Mistakes, Shell, TicketFiles};
 use crate::words::{Step, Worded};
 
 /// The page `/tickets/{id}`; `as_ticket` is the region htmx swaps.
@@ -19,6 +19,10 @@ pub(crate) struct TicketPage {
     pub(crate) is_past: bool,
     /// Whether the heading takes the focus: the button that moved the ticket is gone.
     pub(crate) moved: bool,
+    /// The files at it.
+    pub(crate) files: TicketFiles,
+    /// Why the last file was not taken.
+    pub(crate) file_mistake: Option<String>,
     /// What happened to the last request, when it was refused.
     pub(crate) notice: Option<String>,
     /// Becomes the id of the comment that is typed here.
@@ -38,6 +42,8 @@ impl TicketPage {
             ticket,
             is_past: false,
             moved: false,
+            files: TicketFiles::default(),
+            file_mistake: None,
             notice: None,
             key,
             comment: String::new(),

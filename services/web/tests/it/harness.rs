@@ -45,7 +45,9 @@ impl Tenant {
 
 /// Settings of web beside those of database and trust.
 pub(crate) fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    testkit::env_with(testkit::process_env(), pairs)
+    let folder = std::env::temp_dir().join("youtility-web-files");
+    let folder = ("FILES__FOLDER", folder.to_str().unwrap());
+    testkit::env_with(testkit::process_env(), &[&[folder], pairs].concat())
 }
 
 impl Web {

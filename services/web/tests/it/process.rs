@@ -11,7 +11,7 @@ const CLIENT: HttpClientSettings =
     HttpClientSettings { connect_timeout_ms: 1000, timeout_ms: 10_000, idle_connections_max: 1 };
 
 fn web() -> Binary {
-    Binary::new(env!("CARGO_BIN_EXE_web")).env(testkit::process_env()).env(testkit::trust_env())
+    Binary::new(env!("CARGO_BIN_EXE_web")).env(crate::harness::env(&[])).env(testkit::trust_env())
 }
 
 /// Statements about tickets a process has run; readiness asks the database too, in the background.

@@ -38,8 +38,8 @@ pub(super) async fn run(tools: Tools, job: Job) -> Result<(), Failure> {
     };
     let actor = actor(&job, client);
     let Some(to) = recovery::addressee(&tools.store, &actor, person_id).await? else { return Ok(()) };
-    let (letter, link) = write(&tools, &mail, &to)
-        .map_err(|error| Failure::permanent(Hopeless::Letter(error.into())))?;
+    let (letter, link) =
+        write(&tools, &mail, &to).map_err(|error| Failure::permanent(Hopeless::Letter(error.into())))?;
     let (cause_id, at) = (job.id, job.run_at);
     let prepared = PreparedAccountMail { cause_id, at, person_id, to, letter, link };
     recovery::post(&tools.store, &actor, &prepared).await?;

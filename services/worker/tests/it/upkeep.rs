@@ -28,6 +28,8 @@ async fn every_schedule_is_known_with_its_next_tick() {
     let rows = world.admin.query("select name, cron from task_schedule order by name", &[]).await.unwrap();
     let schedules: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let expected = [
+        ("account-cleanup", "25 * * * *"),
+        ("audit-seal", "* * * * *"),
         ("dead-letter-review", "30 6 * * *"),
         ("heartbeat-sample", "* * * * *"),
         ("partition-ensure", "20 2 * * *"),
@@ -39,10 +41,10 @@ async fn every_schedule_is_known_with_its_next_tick() {
         ("ticket-escalate", "*/30 * * * *"),
     ];
     assert_eq!(schedules, expected.map(|(name, cron)| (name.to_owned(), cron.to_owned())));
-    world.db.wait_for_count("select count(*) from task_schedule where next_tick > now()", 9).await;
+    world.db.wait_for_count("select count(*) from task_schedule where next_tick > now()", 11).await;
     let made_up =
         "select count(*) from task_schedule where catch_up = 'LATEST' and name <> 'heartbeat-sample'";
-    assert_eq!(world.db.count(made_up).await, 8);
+    assert_eq!(world.db.count(made_up).await, 10);
     world.worker.stop().await.unwrap();
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn add(OwnFrame(frame): OwnFrame, state: Shared) -> Result<Http
 }
 
 fn path(id: PasskeyId) -> String {
-    format!("/account/passkeys/{id}/remove")
+    format!("/account/passkeys/{id}/removal")
 }
 
 fn removal(frame: Frame, passkey: &Passkey, refusal: Option<String>) -> ConfirmPage {

@@ -46,8 +46,7 @@ pub(crate) async fn submit(
             Ok(answer::see_other(&step_up_path("/account/password")))
         }
         Err(refused) if refused.is_about_the_form() => {
-            let mistakes = mistakes(&refused);
-            let refusal = mistakes.is_empty().then(|| refused.words());
+            let (mistakes, refusal) = told(&refused);
             let page = PasswordPage { refusal, mistakes, ..page(frame) };
             Ok(refused.with(answer::page(refused.status, &page)?))
         }
@@ -56,9 +55,10 @@ pub(crate) async fn submit(
 }
 
 /// What is wrong with which field; that the current password is wrong stands beside it.
-fn mistakes(refused: &Refused) -> Mistakes {
+fn told(refused: &Refused) -> (Mistakes, Option<String>) {
     if refused.status == StatusCode::FORBIDDEN {
-        return Mistakes::of_fields(&[FieldError::new("/current", "this is not your password")]);
+        let wrong = FieldError::new("/current", "this is not your password");
+        return (Mistakes::of_fields(&[wrong]), None);
     }
-    Mistakes::of_fields(refused.fields())
+    refused.at(&["current", "new"])
 }

@@ -104,7 +104,7 @@ fn removal(frame: Frame, refusal: Option<String>) -> ConfirmPage {
         title: "Remove the authenticator app?".to_owned(),
         trail: "Authenticator app",
         warning: "Its codes open your account no more. Without another second step the recovery codes are gone as well.",
-        action: "/account/totp/remove".to_owned(),
+        action: "/account/totp/removal".to_owned(),
         button: "Remove the app",
     };
     ConfirmPage { shell: frame.shell, question, refusal }
@@ -115,7 +115,7 @@ pub(crate) async fn ask_removal(
     OwnFrame(frame): OwnFrame,
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
-    if let Some(first) = frame.step_up_for(&state, "/account/totp/remove") {
+    if let Some(first) = frame.step_up_for(&state, "/account/totp/removal") {
         return Ok(first);
     }
     answer::page(StatusCode::OK, &removal(frame, None))
@@ -131,7 +131,7 @@ pub(crate) async fn remove(
         Err(refused) if !refused.asks_for_step_up() && refused.is_about_the_form() => {
             answer::page(refused.status, &removal(frame, Some(refused.words())))
         }
-        outcome => settle(outcome, "/account?said=totp-removed", "/account/totp/remove"),
+        outcome => settle(outcome, "/account?said=totp-removed", "/account/totp/removal"),
     }
 }
 

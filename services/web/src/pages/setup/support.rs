@@ -46,8 +46,7 @@ pub(crate) async fn begin(
         Ok(done) => Ok(done.see_other("/")),
         Err(refused) if refused.asks_for_step_up() => Ok(answer::see_other(&step_up_path(PATH))),
         Err(refused) if refused.is_about_the_form() => {
-            let mistakes = Mistakes::of_fields(refused.fields());
-            let refusal = mistakes.is_empty().then(|| refused.words());
+            let (mistakes, refusal) = refused.at(&["client_code", "reason", "minutes"]);
             let page = SupportPage { refusal, mistakes, ..page(frame, form) };
             Ok(refused.with(answer::page(refused.status, &page)?))
         }

@@ -87,8 +87,7 @@ impl Visit<'_> {
                 Ok(answer::see_other(&step_up_path(&self.page_path())))
             }
             Err(refused) if refused.is_about_the_form() => {
-                let mistakes = Mistakes::of_fields(refused.fields());
-                let refusal = mistakes.is_empty().then(|| refused.words());
+                let (mistakes, refusal) = refused.at(&["name", "email"]);
                 let page = self.page(frame).await?;
                 let form = typed.unwrap_or_else(|| page.form.clone());
                 let page = UserPage { form, refusal, mistakes, ..page };

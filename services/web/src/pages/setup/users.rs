@@ -83,8 +83,7 @@ pub(crate) async fn add(frame: Frame, auth: Auth, form: Form<UserForm>) -> Resul
         }
         Err(refused) if refused.asks_for_step_up() => Ok(answer::see_other(&step_up_path("/setup/users/new"))),
         Err(refused) if refused.is_about_the_form() => {
-            let mistakes = Mistakes::of_fields(refused.fields());
-            let refusal = mistakes.is_empty().then(|| refused.words());
+            let (mistakes, refusal) = refused.at(&["name", "code", "email", "login"]);
             let page = NewUserPage { refusal, mistakes, ..page(frame, form) };
             Ok(refused.with(answer::page(refused.status, &page)?))
         }

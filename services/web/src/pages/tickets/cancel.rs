@@ -24,6 +24,9 @@ pub(crate) async fn show(
     let ticket = show::read_latest(&state, &frame.actor, *id).await?;
     match ticket.state.move_to(TicketState::Cancelled) {
         Ok(_) => answer::page(StatusCode::OK, &CancelPage { shell: frame.shell, ticket }),
-        Err(refused) => show::refuse(refused.into(), &htmx, frame.shell, ticket),
+        Err(refused) => {
+            let page = show::latest_page(&state, &frame.actor, frame.shell, *id).await?;
+            show::refuse(refused.into(), &htmx, page)
+        }
     }
 }

@@ -48,8 +48,8 @@ pub(crate) async fn submit_state(
     match app::ticket::move_to(&state.store, &frame.actor, read, form.state, state.clock.now()).await {
         Ok(()) => Ok(answer::see_other(&format!("/tickets/{}", *id))),
         Err(error) if matches!(error.kind(), FaultKind::Stale | FaultKind::Conflict) => {
-            let ticket = show::read_latest(&state, &frame.actor, *id).await?;
-            show::refuse(error, &htmx, frame.shell, ticket)
+            let page = show::latest_page(&state, &frame.actor, frame.shell, *id).await?;
+            show::refuse(error, &htmx, page)
         }
         Err(error) => Err(error.into()),
     }
@@ -74,9 +74,9 @@ pub(crate) async fn submit_comment(
         Err(error) if error.kind() == FaultKind::Invalid => {
             let mistakes = Mistakes::of_fields(error.fields());
             let status = Problem::from(error).status();
-            let ticket = show::read_latest(&state, &frame.actor, *id).await?;
+            let page = show::latest_page(&state, &frame.actor, frame.shell, *id).await?;
             let CommentForm { key, text: comment, .. } = form.into_inner();
-            let page = TicketPage { key, comment, mistakes, ..TicketPage::plain(frame.shell, ticket) };
+            let page = TicketPage { key, comment, mistakes, ..page };
             show::answer(status, &htmx, &page)
         }
         Err(error) => Err(error.into()),

@@ -10,7 +10,7 @@ use service::extract::{Path, Query};
 
 use crate::frame::{Frame, Htmx};
 use crate::state::{Shared, State};
-use crate::view::{Shell, TicketPage};
+use crate::view::{Shell, TicketFiles, TicketPage};
 use crate::{answer, contract};
 
 /// Shows a ticket; htmx gets the region only.
@@ -21,10 +21,34 @@ pub(crate) async fn show(
     query: Query<HistoryQuery>,
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
-    let ticket = read(&state, &frame.actor, *id, *query).await?;
+    let page = page(&state, &frame.actor, frame.shell, *id, *query).await?;
     let moved = htmx.region && htmx.source == "form#move";
     let is_past = query.before.is_some();
-    answer(StatusCode::OK, &htmx, &TicketPage { is_past, moved, ..TicketPage::plain(frame.shell, ticket) })
+    answer(StatusCode::OK, &htmx, &TicketPage { is_past, moved, ..page })
+}
+
+/// A ticket's page as it stands, with a page of its history.
+async fn page(
+    state: &State,
+    actor: &Actor,
+    shell: Shell,
+    id: TicketId,
+    history: HistoryQuery,
+) -> Result<TicketPage, Problem> {
+    let ticket = read(state, actor, id, history).await?;
+    let files = app::attachment::list(&state.store, actor, id).await?;
+    let files = TicketFiles::of(files, actor, &state.uploads);
+    Ok(TicketPage { files, ..TicketPage::plain(shell, ticket) })
+}
+
+/// A ticket's page as it stands, with the latest of its history.
+pub(crate) async fn latest_page(
+    state: &State,
+    actor: &Actor,
+    shell: Shell,
+    id: TicketId,
+) -> Result<TicketPage, Problem> {
+    page(state, actor, shell, id, HistoryQuery::default()).await
 }
 
 /// Reads a ticket with a page of its history.
@@ -43,15 +67,10 @@ pub(crate) async fn read_latest(state: &State, actor: &Actor, id: TicketId) -> R
 }
 
 /// Answers with the ticket as it stands, and why a request about it was refused.
-pub(crate) fn refuse(
-    error: Error,
-    htmx: &Htmx,
-    shell: Shell,
-    ticket: Ticket,
-) -> Result<HttpResponse, Problem> {
+pub(crate) fn refuse(error: Error, htmx: &Htmx, page: TicketPage) -> Result<HttpResponse, Problem> {
     let notice = Some(error.public().into_owned());
     let status = Problem::from(error).status();
-    answer(status, htmx, &TicketPage { notice, ..TicketPage::plain(shell, ticket) })
+    answer(status, htmx, &TicketPage { notice, ..page })
 }
 
 /// Answers with the page, or with its region when htmx asks for that.

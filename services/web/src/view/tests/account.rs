@@ -277,7 +277,7 @@ pub(super) fn every_view() -> Vec<(&'static str, String)> {
         title: HOSTILE.to_owned(),
         trail: "Passkey",
         warning: "It opens your account no more.",
-        action: "/account/totp/remove".to_owned(),
+        action: "/account/totp/removal".to_owned(),
         button: "Remove",
     };
     let wrong = Mistakes::of_fields(&[
