@@ -10,7 +10,8 @@
 #   gateway-all   a signed-in request: identity from the cache, inspection (block), limits, all headers
 # Access logs are off everywhere. Needs: deploy/tools.sh gateway-bench.
 # Usage: gateway-beside-nginx.sh [ROUNDS] [SECONDS], with BUILD=no GATEWAY=path for a binary that is there, and
-# ONLY='direct nginx gateway' for some of them. Builds what the image ships (PROFILE=image).
+# ONLY='direct nginx gateway' for some of them, PUBLISH=yes for the table in docs/BENCHMARKS.md. Builds what the image
+# ships (PROFILE=image).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -174,7 +175,7 @@ median() { # name, connections, column
             -v r1="$(median "$name" 1 3)" -v a1="$(median "$name" 1 4)" -v b1="$(median "$name" 1 5)" -v base="$(median direct 1 4)" \
             'BEGIN {printf "| %s | %d | %.2f / %.2f ms | %.1f µs | %d | %d / %d µs | %d µs |\n", name, r, a / 1000, b / 1000, cpu, r1, a1, b1, a1 - base}'
     done
-    ratio() { awk -v what="$1" -v a="$(median "$2" 64 3)" -v b="$(median "$3" 64 3)" -v ca="$(median "$2" 64 6)" -v cb="$(median "$3" 64 6)" \
+    ratio() { [ -n "$(median "$2" 64 3)" ] && [ -n "$(median "$3" 64 3)" ] || return 0; awk -v what="$1" -v a="$(median "$2" 64 3)" -v b="$(median "$3" 64 3)" -v ca="$(median "$2" 64 6)" -v cb="$(median "$3" 64 6)" \
         'BEGIN {printf "%s: requests/s %.2f, CPU per request %.2f\n", what, a / b, ca / cb}'; }
     echo
     ratio "gateway / nginx" gateway nginx
@@ -182,3 +183,10 @@ median() { # name, connections, column
     ratio "gateway-all / nginx-work" gateway-all nginx-work
     if [ "$has_crs" = yes ]; then ratio "gateway-all / nginx-crs" gateway-all nginx-crs; fi
 } | tee "$work/report.md"
+if [ "${PUBLISH:-no}" = yes ]; then
+    awk -v report="$work/report.md" '
+        /^<!-- \/bench-gateway/ {inside = 0}
+        !inside {print}
+        /^<!-- bench-gateway/ {inside = 1; while ((getline line < report) > 0) print line}' docs/BENCHMARKS.md > "$work/BENCHMARKS.md"
+    cp "$work/BENCHMARKS.md" docs/BENCHMARKS.md
+fi

@@ -154,7 +154,8 @@ grant execute on function find_broker_account(text) to youtility_auth;
 alter function find_broker_account(text) owner to youtility_definer;
 
 -- General limits of requests (GCRA): the theoretical arrival time of each key in microseconds. Unlogged: after a crash everybody
--- begins anew, which is no gate to anything; what is, stands in `sign_in_counter`.
+-- begins anew, which is no gate to anything; what is, stands in `sign_in_counter`. No index but the key: an update that touches
+-- none writes no index.
 create unlogged table request_rate (
     key     bytea   not null,
     tat     bigint  not null,
@@ -162,7 +163,6 @@ create unlogged table request_rate (
     constraint request_rate_pkey primary key (key),
     constraint request_rate_key_check check (length(key) = 16)
 ) with (fillfactor = 50);
-create index request_rate_tat_idx on request_rate (tat);
 
 create function micros() returns bigint
     language sql volatile parallel safe as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;

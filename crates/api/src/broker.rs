@@ -1,9 +1,10 @@
 //! What brokers ask about accounts of devices.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /internal/mosquitto/user` and `…/superuser`: 200 lets in, 403 does not.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct MosquittoUser {
     /// The account.
     pub username: String,
@@ -16,7 +17,7 @@ pub struct MosquittoUser {
 }
 
 /// `POST /internal/mosquitto/acl`: 200 allows, 403 does not.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MosquittoAccess {
     /// The account.
     pub username: String,
@@ -27,7 +28,7 @@ pub struct MosquittoAccess {
 }
 
 /// `POST /internal/emqx/authn`.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct EmqxLogin {
     /// The account.
     pub username: String,
@@ -39,7 +40,7 @@ pub struct EmqxLogin {
 }
 
 /// `POST /internal/emqx/authz`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EmqxAccess {
     /// The account.
     pub username: String,

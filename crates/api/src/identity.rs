@@ -98,7 +98,7 @@ impl Identity {
 }
 
 /// `POST /internal/identity`: exchanges a session token for an identity.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityRequest {
     /// The value of the session cookie or bearer token.

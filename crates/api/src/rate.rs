@@ -1,6 +1,7 @@
 //! Limits of requests: what gateways ask auth for, and what clients read.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where tokens are taken.
 pub const PATH: &str = "/internal/rates";
@@ -16,7 +17,7 @@ pub const POLICY: &str = "ratelimit-policy";
 
 /// `POST /internal/rates`: takes tokens of several keys at once. Answers 200 [`TakenTokens`], or 503 `rates-unavailable`,
 /// and then nothing is known of any key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeTokens {
     /// Each key once, at most [`ITEMS_MAX`].
@@ -24,7 +25,7 @@ pub struct TakeTokens {
 }
 
 /// What is wanted of one key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Take {
     /// 16 bytes in base 64.

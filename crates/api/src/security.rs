@@ -18,7 +18,7 @@ pub const PATH: &str = "/internal/events";
 pub const EVENTS_MAX: usize = 100;
 
 /// `POST /internal/events`: what the gateway saw. Answers 204; a batch that was written before changes nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityEvents {
     /// At most [`EVENTS_MAX`].
@@ -26,29 +26,36 @@ pub struct SecurityEvents {
 }
 
 /// One event to be written. Who repeats it keeps the id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecurityEvent {
     /// Its id.
+    #[schema(schema_with = schema::id)]
     pub id: SecurityEventId,
     /// When it was first seen.
+    #[schema(schema_with = schema::moment)]
     pub at: Timestamp,
     /// What happened.
+    #[schema(schema_with = schema::labels::<SecurityEventKind>)]
     pub kind: SecurityEventKind,
     /// At which client; absent when nobody is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::id, required = false)]
     pub client_id: Option<ClientId>,
     /// Who.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::id, required = false)]
     pub person_id: Option<PersonId>,
     /// With which session or key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::id, required = false)]
     pub session_id: Option<SessionId>,
     /// Under which login name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     pub address: Option<IpAddr>,
     /// At which route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,9 +63,11 @@ pub struct NewSecurityEvent {
     /// How many like it were merged into it.
     pub times: u32,
     /// The request.
+    #[schema(schema_with = schema::id)]
     pub correlation_id: CorrelationId,
     /// What else is to be known; an object.
     #[serde(default = "nothing")]
+    #[schema(value_type = Object, required = false)]
     pub detail: Value,
 }
 

@@ -76,3 +76,14 @@ pub struct HandsetUser {
     #[schema(schema_with = schema::id_list, required = false)]
     pub sites: Option<Vec<SiteId>>,
 }
+
+/// Where a client's handsets may be, and which: `GET` and `PUT /api/v1/handset-rules`. An empty list allows all. Answers 422
+/// `invalid-account`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandsetRules {
+    /// Networks (CIDR) handsets may come from, at most 100.
+    pub networks: Vec<String>,
+    /// Numbers of the handsets that may sign in, at most 10,000.
+    pub imeis: Vec<String>,
+}

@@ -58,8 +58,9 @@ pub async fn accounts(store: &Store) -> Result<Vec<BrokerFileAccount>, Error> {
     }
 }
 
-/// Notes that an account was refused at the broker: so many times in one window, that a device with an old password, or
-/// somebody who tries names, does not fill the log. All who are nobody's are counted as one.
+/// Notes that an account was refused at the broker, so many times in one window.
+///
+/// So a device with an old password, or somebody who tries names, does not fill the log. All who are nobody's count as one.
 ///
 /// # Errors
 /// Those of the store.

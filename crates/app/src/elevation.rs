@@ -1,11 +1,15 @@
 //! Help across clients: somebody of one looks into another, for a while, reading only, and both see it.
 
+use domain::account::SessionKind;
 use domain::text::Code;
 use domain::{Actor, Capability, ElevationId, FieldError, SessionId};
 use jiff::{SignedDuration, Timestamp};
-use store::Store;
 use store::elevation::NewElevation;
+use store::factor::Proof;
+use store::session::NewToken;
+use store::{Store, Tx};
 
+use crate::account::person_of;
 use crate::{AccountError, Error, right};
 
 /// Minutes a look may last at most.
@@ -22,6 +26,8 @@ pub struct Begin {
     pub reason: String,
     /// For how long.
     pub minutes: u8,
+    /// SHA-256 of the token the session goes on with.
+    pub token_hash: [u8; 32],
 }
 
 /// A look under way.
@@ -33,8 +39,8 @@ pub struct Elevation {
     pub expires_at: Timestamp,
 }
 
-/// Begins a look into another client. Both clients' trails get a line with the reason; the session's identity is asked for
-/// anew everywhere.
+/// Begins a look into another client. Both clients' trails get a line with the reason. The session goes on with another token,
+/// because its bearer may do something else from here on.
 ///
 /// # Errors
 /// `forbidden`; `invalid-account` for a reason or a time that does not fit; `elevation-refused` for a client that is not there,
@@ -58,19 +64,46 @@ pub async fn begin(store: &Store, actor: &Actor, begin: &Begin, now: Timestamp) 
     store
         .run_tx(actor, "begin_elevation", |tx| async move {
             tx.begin_elevation(new).await?.ok_or(AccountError::ElevationRefused)?;
+            if !replace_token(&tx, actor, new.session_id, begin.token_hash).await? {
+                return Err(AccountError::ElevationRefused.into());
+            }
             let lasts = SignedDuration::from_mins(i64::from(begin.minutes));
             Ok(Elevation { id: new.id, expires_at: now.saturating_add(lasts).unwrap_or(Timestamp::MAX) })
         })
         .await
 }
 
-/// Ends the look of a session into another client; the actor acts in their own. Answers whether there was one.
+/// Ends the look of a session into another client; the actor acts in their own. Answers whether the session goes on with the
+/// token given: not when there was no look.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn end(store: &Store, actor: &Actor, session: SessionId) -> Result<bool, Error> {
-    let ended = store.run_tx(actor, "end_elevation", |tx| async move { tx.end_elevation(session).await });
-    Ok(ended.await?)
+pub async fn end(
+    store: &Store,
+    actor: &Actor,
+    session: SessionId,
+    token_hash: [u8; 32],
+) -> Result<bool, Error> {
+    store
+        .run_tx(actor, "end_elevation", |tx| async move {
+            Ok(tx.end_elevation(session).await? && replace_token(&tx, actor, session, token_hash).await?)
+        })
+        .await
+}
+
+/// Gives a browser's live session another token; what was proven stays as it is. Answers whether it is one.
+async fn replace_token(
+    tx: &Tx,
+    actor: &Actor,
+    session: SessionId,
+    token_hash: [u8; 32],
+) -> Result<bool, Error> {
+    let person = person_of(actor)?;
+    let proof = tx.session_proof(session, person).await?.filter(|proof| proof.kind == SessionKind::Web);
+    let Some(Proof { factors, authenticated_at, .. }) = proof else { return Ok(false) };
+    let new = NewToken { token_hash, factors, authenticated_at, access_expires_at: None };
+    tx.replace_session_token(session, person, &new).await?;
+    Ok(true)
 }
 
 fn reason_mistake(reason: &str) -> Option<FieldError> {

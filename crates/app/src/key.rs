@@ -24,7 +24,7 @@ const SHOWN_MAX: i64 = 1_000;
 /// Networks of one key.
 const NETWORKS_MAX: usize = 50;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What keys may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub async fn make(
     store: &Store,
     actor: &Actor,
     new: &NewKey,
-    limits: &KeyLimits,
+    limits: KeyLimits,
     now: Timestamp,
 ) -> Result<ApiKey, Error> {
     require(actor, Capability::Admin)?;
@@ -90,7 +90,7 @@ pub async fn make(
                 hint: new.hint.clone(),
                 person_id,
                 person_name: person.name,
-                capabilities: BTreeSet::from_iter(new.capabilities.iter().copied()).into_iter().collect(),
+                capabilities: new.capabilities.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
                 networks: networks.clone(),
                 created_at: now,
                 expires_at,
@@ -157,7 +157,7 @@ pub async fn find(store: &Store, token_hash: &[u8; 32]) -> Result<Option<LiveSes
 }
 
 /// Every mistake, or the networks in the form the database keeps.
-fn check(actor: &Actor, new: &NewKey, limits: &KeyLimits) -> Result<Vec<String>, Vec<FieldError>> {
+fn check(actor: &Actor, new: &NewKey, limits: KeyLimits) -> Result<Vec<String>, Vec<FieldError>> {
     let mut mistakes = Vec::new();
     let mut mistake = |pointer: String, what: String| mistakes.push(FieldError::new(pointer, what));
     let name = new.name.trim();
@@ -185,19 +185,18 @@ fn check(actor: &Actor, new: &NewKey, limits: &KeyLimits) -> Result<Vec<String>,
     }
     let mut networks = BTreeSet::new();
     for (index, text) in new.networks.iter().enumerate().take(NETWORKS_MAX) {
-        match network(text) {
-            Some(network) => drop(networks.insert(network)),
-            None => {
-                let example = "write a network such as 192.0.2.0/24 or 2001:db8::/32";
-                mistake(format!("/networks/{index}"), example.to_owned());
-            }
+        if let Some(network) = network(text) {
+            networks.insert(network);
+        } else {
+            let example = "write a network such as 192.0.2.0/24 or 2001:db8::/32";
+            mistake(format!("/networks/{index}"), example.to_owned());
         }
     }
     if mistakes.is_empty() { Ok(networks.into_iter().collect()) } else { Err(mistakes) }
 }
 
 /// A network as CIDR without bits of a host; a lone address is the network of itself.
-fn network(text: &str) -> Option<String> {
+pub(crate) fn network(text: &str) -> Option<String> {
     let (address, length) = text.trim().split_once('/').map_or((text.trim(), None), |(a, l)| (a, Some(l)));
     let address: IpAddr = address.parse().ok()?;
     let bits_max: u32 = if address.is_ipv4() { 32 } else { 128 };

@@ -8,6 +8,7 @@ pub mod elevation;
 pub mod escalation;
 pub mod factor;
 pub mod guess;
+pub mod handset_rules;
 pub mod key;
 pub mod mail;
 pub mod operator;

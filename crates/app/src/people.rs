@@ -119,7 +119,9 @@ pub async fn add(store: &Store, actor: &Actor, new: &NewUser, now: Timestamp) ->
 
 /// Reads what was typed for a person; every mistake is named.
 fn parse(new: &NewUser) -> Result<(NewPerson, Option<LoginName>), Error> {
-    let text = |given: &Option<String>| given.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |given: &Option<String>| {
+        given.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     let (name, email) = (new.name.trim(), text(&new.email));
     let code = Code::parse(new.code.trim());
     let login = text(&new.login).map(|login| LoginName::parse(&login)).transpose();

@@ -1,7 +1,7 @@
 //! The command line.
 
-pub(crate) mod broker;
 pub(crate) mod audit;
+pub(crate) mod broker;
 pub(crate) mod mail;
 pub(crate) mod tasks;
 pub(crate) mod upkeep;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::broker::{BrokerCommand, PasswordOptions};
 use self::audit::AuditCommand;
+use self::broker::{BrokerCommand, PasswordOptions};
 use self::mail::MailCommand;
 use self::tasks::TasksCommand;
 use self::upkeep::{CleanUpSessionsOptions, ResetRateLimitOptions, Select2Command};

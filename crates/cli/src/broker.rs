@@ -62,7 +62,8 @@ pub(crate) async fn start(home: &Home, keys: &Keys, port: u16, devices: &DeviceH
         login(HEALTH, &BrokerAccount::Health, PasswordHash::of(&keys.broker_health)?),
     ];
     for (client_code, device_code, hash) in devices {
-        let account = BrokerAccount::Device { client: Code::parse(client_code)?, device: Code::parse(device_code)? };
+        let account =
+            BrokerAccount::Device { client: Code::parse(client_code)?, device: Code::parse(device_code)? };
         logins.push(login(&user_name(client_code, device_code), &account, hash.clone()));
     }
     tools::ensure_mosquitto()?;

@@ -57,11 +57,13 @@ pub(crate) async fn write(options: &FileOptions) -> Result<()> {
 /// Gives a device a password that nobody has seen.
 pub(crate) async fn set_password(options: &PasswordOptions) -> Result<()> {
     let (store, password) = (open(&options.place)?, random_text()?);
-    let (client, device, hash) = (&options.client, &options.device, &PasswordHash::of(&password)?.to_string());
+    let (client, device, hash) =
+        (&options.client, &options.device, &PasswordHash::of(&password)?.to_string());
     let changed = store
-        .run_system("set_broker_password", |tx| async move {
-            tx.set_broker_password(client, device, hash).await
-        })
+        .run_system(
+            "set_broker_password",
+            |tx| async move { tx.set_broker_password(client, device, hash).await },
+        )
         .await;
     let username: Option<String> = changed.context("changing the password")?;
     let Some(username) = username else { bail!("there is no device {client} {device}") };
@@ -134,8 +136,8 @@ fn write_fresh(fresh: &Path, text: &str, mode: u32, like: &Metadata) -> std::io:
     // Made by us or not at all: what lies there under this name could lead elsewhere.
     let mut file = File::options().write(true).create_new(true).mode(MODE).open(fresh)?;
     file.write_all(text.as_bytes())?;
-    let made = file.metadata()?;
-    if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+    let ours = file.metadata()?;
+    if (ours.uid(), ours.gid()) != (like.uid(), like.gid()) {
         fchown(&file, Some(like.uid()), Some(like.gid()))?;
     }
     file.set_permissions(fs::Permissions::from_mode(mode))?;

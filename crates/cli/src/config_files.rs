@@ -92,7 +92,7 @@ pub(crate) fn write(home: &Home, keys: &Keys, plan: &Plan) -> Result<Vec<Program
             table.extend(match part.service {
                 "gateway" => gateway(keys, plan),
                 "auth" => auth(keys, plan)?,
-                "web" => web(keys, plan)?,
+                "web" => web(home, keys, plan)?,
                 "worker" => worker(keys, plan)?,
                 "mqtt-bridge" => bridge(keys, plan)?,
                 _ => health(keys, plan)?,
@@ -198,13 +198,16 @@ fn auth(keys: &Keys, plan: &Plan) -> Result<Table> {
     Ok(table)
 }
 
-fn web(keys: &Keys, plan: &Plan) -> Result<Table> {
+fn web(home: &Home, keys: &Keys, plan: &Plan) -> Result<Table> {
     let mut table = database(keys, plan, "youtility_web")?;
     table.extend(trust(keys));
     let auth = plan.addresses("auth").swap_remove(0);
+    let files = home.files().display().to_string();
     table.extend(toml! {
         [upstreams]
         auth = auth
+        [files]
+        folder = files
     });
     Ok(table)
 }

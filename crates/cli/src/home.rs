@@ -88,6 +88,11 @@ impl Home {
         self.root.join("mail")
     }
 
+    /// Files at tickets.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.root.join("files")
+    }
+
     /// Settings of the services and the secrets.
     pub(crate) fn config(&self) -> PathBuf {
         self.root.join("config")

@@ -7,8 +7,8 @@ use app::people::{UserChange, UserFilter};
 use domain::text::Code;
 use domain::{Actor, Capability, CorrelationId, PersonId};
 use serde_json::json;
-use store::client::Client;
 use store::audit::AuditEntry;
+use store::client::Client;
 use store::{Store, Tx};
 
 use crate::args::tasks::QueuePlace;
@@ -47,8 +47,12 @@ pub(crate) async fn run(command: &UserCommand) -> Result<()> {
         UserCommand::Show(place) => show(place).await,
         UserCommand::Grant(options) => change_person(options, Grant::Give).await,
         UserCommand::Revoke(options) => change_person(options, Grant::Take).await,
-        UserCommand::Enable(place) => set_enabled(place, UserChange { enabled: Some(true), ..UserChange::default() }).await,
-        UserCommand::Disable(place) => set_enabled(place, UserChange { enabled: Some(false), ..UserChange::default() }).await,
+        UserCommand::Enable(place) => {
+            set_enabled(place, UserChange { enabled: Some(true), ..UserChange::default() }).await
+        }
+        UserCommand::Disable(place) => {
+            set_enabled(place, UserChange { enabled: Some(false), ..UserChange::default() }).await
+        }
         UserCommand::EndSessions(place) => end_sessions(place).await,
     }
 }
@@ -93,7 +97,8 @@ async fn person(place: &PersonPlace) -> Result<Found> {
     let code = &Code::parse(&place.person).context("reading the person's code")?;
     let found = store.read(&actor, "find_person", |tx| async move { tx.person_by_code(code).await });
     let found: Option<PersonId> = found.await.context("finding the person")?;
-    let person = found.with_context(|| format!("there is no person {} in {}", place.person, place.client.client))?;
+    let person =
+        found.with_context(|| format!("there is no person {} in {}", place.person, place.client.client))?;
     Ok(Found { store, actor, person })
 }
 
@@ -103,7 +108,8 @@ async fn list(place: &ClientPlace) -> Result<()> {
     loop {
         let (rows, more) = app::people::list(&store, &actor, &filter).await.context("reading the people")?;
         for row in &rows {
-            let login = row.login.as_deref().map_or_else(|| "no login".to_owned(), |login| format!("login {login}"));
+            let login =
+                row.login.as_deref().map_or_else(|| "no login".to_owned(), |login| format!("login {login}"));
             let state = if row.enabled { "" } else { ", disabled" };
             say::line(&format!("  {}  {}  {login}{state}", row.code, row.name));
         }
@@ -192,7 +198,8 @@ async fn set_enabled(place: &PersonPlace, change: UserChange) -> Result<()> {
 async fn end_sessions(place: &PersonPlace) -> Result<()> {
     let Found { store, actor, person } = person(place).await?;
     let now = app::upkeep::ask_time(&store).await.context("asking the time")?;
-    let ended = app::people::end_sessions(&store, &actor, person, now).await.context("ending the sessions")?;
+    let ended =
+        app::people::end_sessions(&store, &actor, person, now).await.context("ending the sessions")?;
     say::done(&format!("{ended} sessions ended"));
     Ok(())
 }

@@ -13,9 +13,12 @@ use bytes::BytesMut;
 use domain::FieldError;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::Problem;
 use crate::server::Limits;
+
+mod schema;
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
@@ -49,7 +52,8 @@ macro_rules! wrapper {
 }
 
 wrapper! {
-    /// A JSON body: 415 `unsupported-media-type`, 413 `body-too-large`, 400 `malformed-body` with the field.
+    /// A JSON body: 415 `unsupported-media-type`, 413 `body-too-large`, 400 `malformed-body` with every field that its
+    /// published schema does not allow.
     Json
 }
 wrapper! {
@@ -65,7 +69,7 @@ wrapper! {
     Query
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
     type Error = Problem;
     type Future = Pending<Self>;
 
@@ -168,11 +172,14 @@ fn media_type(request: &HttpRequest) -> String {
         .map_or_else(String::new, |value| value.trim().to_ascii_lowercase())
 }
 
-fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+fn parse_json<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let field = FieldError::new(pointer(error.path()), words_for(error.inner()));
-        Problem::malformed_body().with_errors(vec![field]).because(error.inner())
+        let mut fields = schema::mistakes::<T>(body);
+        if fields.is_empty() {
+            fields.push(FieldError::new(pointer(error.path()), words_for(error.inner())));
+        }
+        Problem::malformed_body().with_errors(fields).because(error.inner())
     })?;
     reader.end().map_err(|error| {
         let field = FieldError::new("", "After the JSON value there is something else.");
@@ -186,9 +193,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter().fold(String::new(), |pointer, segment| match segment {
         Segment::Seq { index } => format!("{pointer}/{index}"),
-        Segment::Map { key } | Segment::Enum { variant: key } => {
-            format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-        }
+        Segment::Map { key } | Segment::Enum { variant: key } => schema::join(&pointer, key),
         Segment::Unknown => pointer,
     })
 }

@@ -69,7 +69,11 @@ impl Grammar {
                     }
                     taken
                 }
-                _ => self.follow_line(bytes),
+                Place::RequestLine
+                | Place::Headers
+                | Place::ChunkSize
+                | Place::ChunkEnd
+                | Place::Trailers => self.follow_line(bytes),
             };
             bytes = bytes.get_mut(taken..).unwrap_or_default();
         }

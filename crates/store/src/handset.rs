@@ -61,6 +61,37 @@ queries! {
           from person
           join client on client.client_id = person.client_id
          where person.id = $1";
+    /// The networks the client's handsets may come from.
+    NETWORKS: () => (String,) = "
+        select coalesce(network::text, '') as network
+          from client_network
+         order by client_network.network";
+    /// The numbers of the client's handsets that may sign in.
+    IMEIS: () => (Imei,) = "
+        select imei
+          from client_imei
+         order by imei";
+    /// Forgets the networks.
+    CLEAR_NETWORKS: () => () = "
+        delete from client_network
+         where client_id = current_client_id()";
+    /// Forgets the numbers.
+    CLEAR_IMEIS: () => () = "
+        delete from client_imei
+         where client_id = current_client_id()";
+    /// Adds networks.
+    ADD_NETWORKS: (Vec<String>,) => () = "
+        insert into client_network (network)
+        select network::cidr
+          from unnest($1::text[]) as network";
+    /// Adds numbers.
+    ADD_IMEIS: (Vec<Imei>,) => () = "
+        insert into client_imei (imei)
+        select imei
+          from unnest($1::text[]) as imei";
+    /// Tells who keeps identities of the client's people that they carry other networks.
+    TELL: () => () = "
+        select pg_notify('rights_changed', current_client_id()::text)";
     /// The number of the handset a session belongs to.
     IMEI: (HandsetId,) => (Option<Imei>,) = "
         select imei
@@ -112,6 +143,23 @@ impl Tx {
         imei: Option<&Imei>,
     ) -> Result<HandsetTerms, Error> {
         self.one(&TERMS, (person, address, imei)).await
+    }
+
+    /// Reads the networks and numbers the client allows; none means any.
+    pub async fn handset_rules(&self) -> Result<(Vec<String>, Vec<Imei>), Error> {
+        let networks = self.all(&NETWORKS, ()).await?.into_iter().map(|(network,)| network);
+        let imeis = self.all(&IMEIS, ()).await?.into_iter().map(|(imei,)| imei);
+        Ok((networks.collect(), imeis.collect()))
+    }
+
+    /// Allows these networks and numbers and no others, and tells who keeps identities.
+    pub async fn set_handset_rules(&self, networks: &[String], imeis: &[Imei]) -> Result<(), Error> {
+        self.execute(&CLEAR_NETWORKS, ()).await?;
+        self.execute(&CLEAR_IMEIS, ()).await?;
+        self.execute(&ADD_NETWORKS, (networks,)).await?;
+        self.execute(&ADD_IMEIS, (imeis.to_vec(),)).await?;
+        self.execute(&TELL, ()).await?;
+        Ok(())
     }
 
     /// Reads the number of a handset.

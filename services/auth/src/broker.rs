@@ -48,7 +48,7 @@ pub(crate) async fn mosquitto_user(
 
 /// Nobody is a superuser: 403.
 pub(crate) async fn mosquitto_superuser(_broker: Broker) -> Result<HttpResponse, Problem> {
-    mosquitto_answer(false)
+    mosquitto_answer(Verdict::Deny)
 }
 
 /// Whether an account may do something with a topic: 200, or 403.
@@ -92,6 +92,15 @@ pub(crate) async fn emqx_access(
     Ok(emqx_answer(allows(&state, &body.username, accesses, &body.topic).await?))
 }
 
+/// What a broker is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Let in, or pass on.
+    Allow,
+    /// Neither.
+    Deny,
+}
+
 /// Who wants to sign in.
 struct Login<'a> {
     username: &'a str,
@@ -129,7 +138,7 @@ async fn find(state: &State, username: &str) -> Result<Option<Known>, Problem> {
 }
 
 /// Whether an account may sign in. A stranger takes as long as a friend.
-async fn lets_in(state: &State, login: &Login<'_>) -> Result<bool, Problem> {
+async fn lets_in(state: &State, login: &Login<'_>) -> Result<Verdict, Problem> {
     let known = find(state, login.username).await?;
     let refusal = match &known {
         _ if login.password.len() > PASSWORD_BYTES_MAX => Some("password"),
@@ -141,9 +150,9 @@ async fn lets_in(state: &State, login: &Login<'_>) -> Result<bool, Problem> {
         Some(known) if !may_be_called(state, known, login) => Some("client id"),
         Some(_) => None,
     };
-    let Some(reason) = refusal else { return Ok(true) };
+    let Some(reason) = refusal else { return Ok(Verdict::Allow) };
     note(state, known.and_then(|known| known.client_id), login.username, reason).await?;
-    Ok(false)
+    Ok(Verdict::Deny)
 }
 
 fn is_password_of(known: &Known, password: &str) -> bool {
@@ -162,15 +171,16 @@ fn may_be_called(state: &State, known: &Known, login: &Login<'_>) -> bool {
 }
 
 /// Whether an account may do everything that is wanted with a topic; nothing wanted is refused.
-async fn allows(state: &State, username: &str, accesses: &[Access], topic: &str) -> Result<bool, Problem> {
-    let Some(known) = find(state, username).await? else { return Ok(false) };
+async fn allows(state: &State, username: &str, accesses: &[Access], topic: &str) -> Result<Verdict, Problem> {
+    let Some(known) = find(state, username).await? else { return Ok(Verdict::Deny) };
     let is_allowed = !accesses.is_empty()
         && topic.len() <= TOPIC_BYTES_MAX
         && accesses.iter().all(|access| may(&known.account, *access, topic));
-    if !is_allowed {
-        note(state, known.client_id, username, "topic").await?;
+    if is_allowed {
+        return Ok(Verdict::Allow);
     }
-    Ok(is_allowed)
+    note(state, known.client_id, username, "topic").await?;
+    Ok(Verdict::Deny)
 }
 
 async fn note(
@@ -187,21 +197,26 @@ async fn note(
     state.ask(app::broker::note_refusal(&state.store, (client, username), reason, limit, now)).await
 }
 
-fn mosquitto_answer(is_allowed: bool) -> Result<HttpResponse, Problem> {
-    count(is_allowed);
-    if is_allowed {
-        Ok(HttpResponse::Ok().json(MosquittoAnswer::ALLOWED))
-    } else {
-        Err(Refusal::BrokerAccount.into())
+fn mosquitto_answer(verdict: Verdict) -> Result<HttpResponse, Problem> {
+    count(verdict);
+    match verdict {
+        Verdict::Allow => Ok(HttpResponse::Ok().json(MosquittoAnswer::ALLOWED)),
+        Verdict::Deny => Err(Refusal::BrokerAccount.into()),
     }
 }
 
-fn emqx_answer(is_allowed: bool) -> HttpResponse {
-    count(is_allowed);
-    HttpResponse::Ok().json(if is_allowed { EmqxAnswer::Allow } else { EmqxAnswer::Deny })
+fn emqx_answer(verdict: Verdict) -> HttpResponse {
+    count(verdict);
+    HttpResponse::Ok().json(match verdict {
+        Verdict::Allow => EmqxAnswer::Allow,
+        Verdict::Deny => EmqxAnswer::Deny,
+    })
 }
 
-fn count(is_allowed: bool) {
-    let outcome = if is_allowed { "allow" } else { "deny" };
+fn count(verdict: Verdict) {
+    let outcome = match verdict {
+        Verdict::Allow => "allow",
+        Verdict::Deny => "deny",
+    };
     metrics::counter!(BROKER_ANSWERS, "outcome" => outcome).increment(1);
 }

@@ -51,7 +51,7 @@ pub(crate) async fn make_key(
         hint: key.chars().skip(key.len().saturating_sub(HINT_CHARACTERS)).collect(),
     };
     let (limits, now) = (state.keys.limits(), state.clock.now());
-    let made = state.ask(app::key::make(&state.store, &caller.actor, &new, &limits, now)).await?;
+    let made = state.ask(app::key::make(&state.store, &caller.actor, &new, limits, now)).await?;
     let answer = NewKey { key, row: row(made) };
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }

@@ -9,6 +9,7 @@ mod elevation;
 mod events;
 mod factors;
 mod groups;
+mod handset_rules;
 mod identity;
 mod keys;
 mod machine_settings;

@@ -62,7 +62,7 @@ impl KeySettings {
     }
 
     /// The same as the rule's own type.
-    pub(crate) fn limits(&self) -> app::key::KeyLimits {
+    pub(crate) fn limits(self) -> app::key::KeyLimits {
         app::key::KeyLimits { days_max: self.lifetime_days_max, live_max: self.per_client_max }
     }
 }

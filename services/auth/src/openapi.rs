@@ -9,26 +9,29 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use api::account::{
-    AddPasskey, AskRecovery, ChangePassword, ConfirmTotp, Devices, Factors, Passkeys, RecoveryCodes, Sessions, StepUp,
-    TotpSecret, UseRecovery, VerifyEmail,
+    AddPasskey, AskRecovery, ChangePassword, ConfirmTotp, Devices, Factors, Passkeys, RecoveryCodes,
+    Sessions, StepUp, TotpSecret, UseRecovery, VerifyEmail,
 };
 use api::elevation::{BeginElevation, Elevation};
 use api::key::{Keys, MakeKey, NewKey};
 use api::session::{GiveFactor, PasskeyOptions, Session, SignIn};
-use api::token::{IssueTokens, RefreshTokens, Tokens};
+use api::token::{HandsetRules, IssueTokens, RefreshTokens, Tokens};
 use api::user::{
     AddUser, ChangeUser, Groups, SetCapabilities, SetGroups, SetSites, User, UserQuery, UserRow,
 };
 use api::{Page, Problem};
 use service::permission::{Needs, Route};
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
+    ResponseBuilder,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -83,15 +86,11 @@ const fn created<T: ToSchema>() -> (&'static str, Option<Shape>) {
     ("201", Some(shape::<T>()))
 }
 
-const fn body<T: ToSchema>() -> Option<Shape> {
-    Some(shape::<T>())
-}
-
 const OPERATIONS: &[Operation] = &[
     operation(
         ("POST", "/api/v1/session"),
         "Signs in; 202 with `FactorOwed` when a second factor is owed",
-        body::<SignIn>(),
+        Some(shape::<SignIn>()),
         created::<Session>(),
     ),
     operation(("GET", "/api/v1/session"), "Says who is signed in", None, ok::<Session>()),
@@ -99,7 +98,7 @@ const OPERATIONS: &[Operation] = &[
     operation(
         ("POST", "/api/v1/session/factor"),
         "Gives the second factor of a sign-in",
-        body::<GiveFactor>(),
+        Some(shape::<GiveFactor>()),
         created::<Session>(),
     ),
     operation(
@@ -108,23 +107,28 @@ const OPERATIONS: &[Operation] = &[
         None,
         ok::<PasskeyOptions>(),
     ),
-    operation(("POST", "/api/v1/recovery"), "Asks for a link to set a password", body::<AskRecovery>(), ACCEPTED),
+    operation(
+        ("POST", "/api/v1/recovery"),
+        "Asks for a link to set a password",
+        Some(shape::<AskRecovery>()),
+        ACCEPTED,
+    ),
     operation(
         ("POST", "/api/v1/recovery/token"),
         "Sets a password with a mailed link",
-        body::<UseRecovery>(),
+        Some(shape::<UseRecovery>()),
         NOTHING,
     ),
     operation(
         ("POST", "/api/v1/email-verification"),
         "Proves an address with a mailed link",
-        body::<VerifyEmail>(),
+        Some(shape::<VerifyEmail>()),
         NOTHING,
     ),
     operation(
         ("PUT", "/api/v1/account/password"),
         "Changes one's password; other sessions end",
-        body::<ChangePassword>(),
+        Some(shape::<ChangePassword>()),
         NOTHING,
     ),
     operation(("GET", "/api/v1/account/sessions"), "Lists one's sessions", None, ok::<Sessions>()),
@@ -135,7 +139,7 @@ const OPERATIONS: &[Operation] = &[
     operation(
         ("POST", "/api/v1/account/step-up"),
         "Proves again who one is; the session goes on with another token",
-        body::<StepUp>(),
+        Some(shape::<StepUp>()),
         NOTHING,
     ),
     operation(
@@ -145,11 +149,16 @@ const OPERATIONS: &[Operation] = &[
         ok::<PasskeyOptions>(),
     ),
     operation(("GET", "/api/v1/account/factors"), "Shows one's second factors", None, ok::<Factors>()),
-    operation(("POST", "/api/v1/account/totp"), "Begins to set an authenticator up", None, ok::<TotpSecret>()),
+    operation(
+        ("POST", "/api/v1/account/totp"),
+        "Begins to set an authenticator up",
+        None,
+        ok::<TotpSecret>(),
+    ),
     operation(
         ("PUT", "/api/v1/account/totp"),
         "Confirms an authenticator by a code",
-        body::<ConfirmTotp>(),
+        Some(shape::<ConfirmTotp>()),
         ok::<RecoveryCodes>(),
     ),
     operation(("DELETE", "/api/v1/account/totp"), "Removes one's authenticator", None, NOTHING),
@@ -160,7 +169,7 @@ const OPERATIONS: &[Operation] = &[
         ok::<RecoveryCodes>(),
     ),
     operation(("GET", "/api/v1/account/passkeys"), "Lists one's passkeys", None, ok::<Passkeys>()),
-    operation(("POST", "/api/v1/account/passkeys"), "Adds a passkey", body::<AddPasskey>(), NOTHING),
+    operation(("POST", "/api/v1/account/passkeys"), "Adds a passkey", Some(shape::<AddPasskey>()), NOTHING),
     operation(
         ("POST", "/api/v1/account/passkeys/options"),
         "Begins to add a passkey",
@@ -177,18 +186,35 @@ const OPERATIONS: &[Operation] = &[
     operation(
         ("POST", "/api/v1/tokens"),
         "Signs a handset in",
-        body::<IssueTokens>(),
+        Some(shape::<IssueTokens>()),
         created::<Tokens>(),
     ),
     operation(("DELETE", "/api/v1/tokens"), "Signs a handset out and releases it", None, NOTHING),
     operation(
         ("POST", "/api/v1/tokens/refresh"),
         "Gives the next tokens for a refresh token, which is good once",
-        body::<RefreshTokens>(),
-        created::<Tokens>(),
+        Some(shape::<RefreshTokens>()),
+        ok::<Tokens>(),
+    ),
+    operation(
+        ("GET", "/api/v1/handset-rules"),
+        "Shows where the client's handsets may be, and which",
+        None,
+        ok::<HandsetRules>(),
+    ),
+    operation(
+        ("PUT", "/api/v1/handset-rules"),
+        "Changes where the client's handsets may be, and which",
+        Some(shape::<HandsetRules>()),
+        ok::<HandsetRules>(),
     ),
     operation(("GET", "/api/v1/keys"), "Lists the client's keys for other programs", None, ok::<Keys>()),
-    operation(("POST", "/api/v1/keys"), "Makes a key and shows it, this once", body::<MakeKey>(), created::<NewKey>()),
+    operation(
+        ("POST", "/api/v1/keys"),
+        "Makes a key and shows it, this once",
+        Some(shape::<MakeKey>()),
+        created::<NewKey>(),
+    ),
     operation(("DELETE", "/api/v1/keys/{id}"), "Revokes a key", None, NOTHING),
     operation(
         ("GET", "/api/v1/users"),
@@ -199,19 +225,29 @@ const OPERATIONS: &[Operation] = &[
     operation(
         ("POST", "/api/v1/users"),
         "Adds a person; who has a login and an address is invited",
-        body::<AddUser>(),
+        Some(shape::<AddUser>()),
         created::<User>(),
     ),
     operation(("GET", "/api/v1/users/{id}"), "Shows a person", None, ok::<User>()),
-    operation(("PATCH", "/api/v1/users/{id}"), "Changes a person", body::<ChangeUser>(), ok::<User>()),
+    operation(("PATCH", "/api/v1/users/{id}"), "Changes a person", Some(shape::<ChangeUser>()), ok::<User>()),
     operation(
         ("PUT", "/api/v1/users/{id}/capabilities"),
         "Sets what is given to a person",
-        body::<SetCapabilities>(),
+        Some(shape::<SetCapabilities>()),
         NOTHING,
     ),
-    operation(("PUT", "/api/v1/users/{id}/sites"), "Sets which sites a person sees", body::<SetSites>(), NOTHING),
-    operation(("PUT", "/api/v1/users/{id}/groups"), "Sets a person's groups", body::<SetGroups>(), NOTHING),
+    operation(
+        ("PUT", "/api/v1/users/{id}/sites"),
+        "Sets which sites a person sees",
+        Some(shape::<SetSites>()),
+        NOTHING,
+    ),
+    operation(
+        ("PUT", "/api/v1/users/{id}/groups"),
+        "Sets a person's groups",
+        Some(shape::<SetGroups>()),
+        NOTHING,
+    ),
     operation(
         ("POST", "/api/v1/users/{id}/invitation"),
         "Mails a person a link to set their first password",
@@ -226,13 +262,13 @@ const OPERATIONS: &[Operation] = &[
     operation(
         ("PUT", "/api/v1/groups/{id}/capabilities"),
         "Sets what a group gives its members",
-        body::<SetCapabilities>(),
+        Some(shape::<SetCapabilities>()),
         NOTHING,
     ),
     operation(
         ("POST", "/api/v1/elevation"),
         "Looks into another client for a while, reading only",
-        body::<BeginElevation>(),
+        Some(shape::<BeginElevation>()),
         created::<Elevation>(),
     ),
     operation(("DELETE", "/api/v1/elevation"), "Leaves the other client", None, NOTHING),
@@ -253,6 +289,8 @@ fn made() -> OpenApi {
     let mut schemas = Schemas::new();
     collect::<Problem>(&mut schemas);
     collect::<api::session::FactorOwed>(&mut schemas);
+    // A page refers to its rows and does not bring them along.
+    collect::<UserRow>(&mut schemas);
     let mut paths = PathsBuilder::new();
     for route in ROUTES.routes {
         let address = (route.method(), route.path());
@@ -267,11 +305,12 @@ fn made() -> OpenApi {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie())))
-        .security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
-    let info = InfoBuilder::new()
-        .title("Youtility accounts")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
+        .security_scheme(
+            "bearer",
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        );
+    let info =
+        InfoBuilder::new().title("Youtility accounts").version(env!("CARGO_PKG_VERSION")).description(Some(
             "Sign-in, accounts, keys, people and their rights. Errors are `application/problem+json`; \
              /problems/{code} explains each.",
         ));
@@ -301,11 +340,15 @@ fn described(route: &Route, operation: &Operation) -> utoipa::openapi::path::Ope
         .response(status, said(operation.summary, answer))
         .response(
             "default",
-            ResponseBuilder::new().description("A problem").content(api::problem::MEDIA_TYPE, problem).build(),
+            ResponseBuilder::new()
+                .description("A problem")
+                .content(api::problem::MEDIA_TYPE, problem)
+                .build(),
         );
     if let Some(shape) = operation.takes {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name((shape.name)()))).build();
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
         built = built.request_body(Some(body.build()));
     }
     if route.path().contains("{id}") {
@@ -315,9 +358,10 @@ fn described(route: &Route, operation: &Operation) -> utoipa::openapi::path::Ope
     if operation.address == ("GET", "/api/v1/users") {
         built = built.parameters(Some(UserQuery::into_params(|| Some(ParameterIn::Query))));
     }
-    match route.needs() {
-        Needs::Nothing => built.build(),
-        _ => built.security(requirement("session")).security(requirement("bearer")).build(),
+    if route.needs() == Needs::Nothing {
+        built.build()
+    } else {
+        built.security(requirement("session")).security(requirement("bearer")).build()
     }
 }
 

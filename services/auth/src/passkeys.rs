@@ -74,7 +74,7 @@ pub(crate) async fn begin_adding(
 ) -> Result<PasskeyOptions, Problem> {
     let webauthn = state.passkeys.open()?;
     let stored = state.ask(app::factor::stored_passkeys(&state.store, actor)).await?;
-    let known: Vec<CredentialID> = stored.into_iter().map(|passkey| passkey.credential_id.into()).collect();
+    let known: Vec<CredentialID> = stored.into_iter().map(|passkey| passkey.credential_id).collect();
     let (challenge, ceremony) = webauthn
         .start_passkey_registration(*owner.person.as_uuid(), owner.login, owner.name, Some(known))
         .map_err(|error| Refusal::Broken(error.into()))?;
@@ -98,7 +98,7 @@ pub(crate) async fn finish_adding(
         Ok(passkey) => passkey,
         Err(error) => return Ok(note_refused(&error)),
     };
-    let credential_id = bytes_of(passkey.cred_id());
+    let credential_id = passkey.cred_id().clone();
     let public_part = serde_json::to_value(&passkey).map_err(|error| Refusal::Broken(error.into()))?;
     Ok(Some(ProvenPasskey { credential_id, name, public_part }))
 }
@@ -141,8 +141,8 @@ pub(crate) async fn prove(
     };
     // The ceremony knows the passkeys as they were when it began: one that was removed since proves nothing.
     let stored = state.ask(app::factor::stored_passkeys(&state.store, actor)).await?;
-    let credential_id = bytes_of(result.cred_id());
-    let Some(used) = stored.into_iter().find(|one| one.credential_id == credential_id) else {
+    let credential_id = result.cred_id();
+    let Some(used) = stored.into_iter().find(|one| &one.credential_id == credential_id) else {
         return Ok(false);
     };
     let mut passkey = read::<Passkey>(used.public_part)?;
@@ -150,11 +150,6 @@ pub(crate) async fn prove(
     let public_part = serde_json::to_value(&passkey).map_err(|error| Refusal::Broken(error.into()))?;
     state.ask(app::factor::touch_passkey(&state.store, actor, used.id, &public_part, now)).await?;
     Ok(true)
-}
-
-fn bytes_of(id: &CredentialID) -> Vec<u8> {
-    let bytes: &[u8] = id.as_ref();
-    bytes.to_vec()
 }
 
 fn note_refused<T>(error: &webauthn_rs::prelude::WebauthnError) -> Option<T> {
@@ -189,5 +184,8 @@ fn read<T: DeserializeOwned>(kept: Value) -> Result<T, Refusal> {
 
 fn options(challenge: &impl Serialize) -> Result<PasskeyOptions, Problem> {
     let mut challenge = serde_json::to_value(challenge).map_err(|error| Refusal::Broken(error.into()))?;
-    Ok(PasskeyOptions { public_key: challenge["publicKey"].take() })
+    let public_key = challenge.get_mut("publicKey").map(Value::take);
+    let public_key = public_key
+        .ok_or_else(|| Refusal::Broken(anyhow::anyhow!("the options of a passkey have no `publicKey`")))?;
+    Ok(PasskeyOptions { public_key })
 }

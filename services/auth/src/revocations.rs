@@ -77,14 +77,15 @@ async fn pass_on(mut listener: Listener, announce: watch::Sender<Speaker>, backl
             Heard::Lost => {
                 announce.send_replace(None);
             }
-            Heard::Notification { channel, payload } => match read(&channel, &payload) {
-                Some(event) => tell(&announce, event),
-                None => {
+            Heard::Notification { channel, payload } => {
+                if let Some(event) = read(&channel, &payload) {
+                    tell(&announce, event);
+                } else {
                     // Something ended and nobody knows what: all caches must go.
                     tracing::warn!(channel, "a notification cannot be read");
                     announce.send_replace(Some(broadcast::Sender::new(backlog_max)));
                 }
-            },
+            }
         }
     }
 }

@@ -6,8 +6,8 @@ use service::permission::Needs::{AnySignIn, BrokerKey, Call, InternalKey, Nothin
 use service::permission::{PermissionTable, Route};
 
 use crate::{
-    account, broker, elevation, events, groups, identity, keys, openapi, own_factors, rates, recovery, revocations,
-    sessions, sign_in, sign_in_factor, step_up, tokens, users,
+    account, broker, elevation, events, groups, handset_rules, identity, keys, openapi, own_factors, rates,
+    recovery, revocations, sessions, sign_in, sign_in_factor, step_up, tokens, users,
 };
 
 /// Every address of auth; of two that fit, the first answers.
@@ -48,6 +48,8 @@ const TABLE: &[Route] = &[
     Route::post("/api/v1/tokens", Nothing, || to(tokens::issue_tokens)),
     Route::delete("/api/v1/tokens", AnySignIn, || to(tokens::release_tokens)),
     Route::post("/api/v1/tokens/refresh", Nothing, || to(tokens::refresh_tokens)),
+    Route::get("/api/v1/handset-rules", Call(Capability::Admin), || to(handset_rules::get_rules)),
+    Route::put("/api/v1/handset-rules", Call(Capability::Admin), || to(handset_rules::set_rules)),
     Route::get("/api/v1/keys", Call(Capability::Admin), || to(keys::list_keys)),
     Route::post("/api/v1/keys", Call(Capability::Admin), || to(keys::make_key)),
     Route::delete("/api/v1/keys/{id}", Call(Capability::Admin), || to(keys::revoke_key)),

@@ -107,16 +107,16 @@ mod tests {
         let nothing = Secret::new(String::new());
         let sealer = Sealer::new(&settings("one", "a", ""), &nothing).unwrap();
         let asha = holder();
-        let sealed = sealer.seal(asha, b"a secret of 20 bytes").unwrap();
-        assert!(!sealed.windows(6).any(|part| part == b"secret"));
-        assert_ne!(sealed, sealer.seal(asha, b"a secret of 20 bytes").unwrap());
-        assert_eq!(sealer.open(asha, "a", &sealed).unwrap(), b"a secret of 20 bytes");
-        assert!(sealer.open(holder(), "a", &sealed).is_err(), "another person");
-        assert!(sealer.open(asha, "b", &sealed).is_err(), "no such key");
+        let kept = sealer.seal(asha, b"a secret of 20 bytes").unwrap();
+        assert!(!kept.windows(6).any(|part| part == b"secret"));
+        assert_ne!(kept, sealer.seal(asha, b"a secret of 20 bytes").unwrap());
+        assert_eq!(sealer.open(asha, "a", &kept).unwrap(), b"a secret of 20 bytes");
+        assert!(sealer.open(holder(), "a", &kept).is_err(), "another person");
+        assert!(sealer.open(asha, "b", &kept).is_err(), "no such key");
         let other = Sealer::new(&settings("two", "a", ""), &nothing).unwrap();
-        assert!(other.open(asha, "a", &sealed).is_err(), "another key of the name");
-        for cut in 0..sealed.len() {
-            assert!(sealer.open(asha, "a", sealed.get(..cut).unwrap()).is_err());
+        assert!(other.open(asha, "a", &kept).is_err(), "another key of the name");
+        for cut in 0..kept.len() {
+            assert!(sealer.open(asha, "a", kept.get(..cut).unwrap()).is_err());
         }
     }
 

@@ -35,7 +35,8 @@ pub(crate) async fn sign_in(
 ) -> Result<HttpResponse, Problem> {
     let form = Form::parse(body.into_inner())?;
     let origin = Origin::of(&request, address);
-    let browser = Browser::of(&request, form.remember, state.accounts.known_device())?;
+    let next = form.remember.then(SessionToken::generate).transpose().map_err(Refusal::Broken)?;
+    let browser = Browser::of(&request, next, state.accounts.known_device());
     match admit(&state, form, &origin, browser).await? {
         Admitted::In(opened) => opened.answer(&state, before.as_ref(), &origin).await,
         Admitted::Owes(token, owed) => {
@@ -52,7 +53,7 @@ pub(crate) async fn sign_in(
 /// How far a right password leads.
 enum Admitted {
     /// In.
-    In(Opened),
+    In(Box<Opened>),
     /// To a step that owes a factor.
     Owes(SessionToken, Owed),
 }
@@ -84,7 +85,7 @@ async fn admit(state: &State, form: Form, from: &Origin, browser: Browser) -> Re
             let new = new_session(state, from, &browser, new_hash)?;
             let opened = app::sign_in::open_session(store, attempt, &credential, &new.row, now);
             let live = state.ask(opened).await?;
-            live.map(|live| Admitted::In(Opened { token: new.token, live, browser }))
+            live.map(|live| Admitted::In(Box::new(Opened { token: new.token, live, browser })))
         }
         None => None,
     };
@@ -155,12 +156,11 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Reads the token it came with, and makes the one it is to be known by.
-    pub(crate) fn of(request: &HttpRequest, remember: bool, lifetime: Duration) -> Result<Self, Refusal> {
+    /// Reads the token it came with; `next` is the one it is to be known by, if it is.
+    pub(crate) fn of(request: &HttpRequest, next: Option<SessionToken>, lifetime: Duration) -> Self {
         let known = visit::token_in(request, headers::DEVICE).map(|token| token.hash());
-        let next = remember.then(SessionToken::generate).transpose().map_err(Refusal::Broken)?;
         let mark = DeviceMark { known, next: next.as_ref().map(SessionToken::hash), lifetime };
-        Ok(Self { mark, next })
+        Self { mark, next }
     }
 }
 

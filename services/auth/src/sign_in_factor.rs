@@ -17,6 +17,7 @@ use crate::passkeys;
 use crate::refusal::Refusal;
 use crate::sign_in::{Browser, Opened, new_session};
 use crate::state::State;
+use crate::token::SessionToken;
 use crate::visit::{self, Origin};
 
 /// Begins to prove a passkey after the password.
@@ -42,7 +43,8 @@ pub(crate) async fn give_factor(
     let (step, actor) = find(&state, &request).await?;
     factors::prove(&state, &actor, given, GuessKind::Factor).await?;
     let origin = Origin::of(&request, address);
-    let browser = Browser::of(&request, step.remember, state.accounts.known_device())?;
+    let next = step.remember.then(SessionToken::generate).transpose().map_err(Refusal::Broken)?;
+    let browser = Browser::of(&request, next, state.accounts.known_device());
     let fresh = new_session(&state, &origin, &browser, None)?;
     let finished = app::sign_in::finish_step(&state.store, &step, &fresh.row, state.clock.now());
     let live = state.ask(finished).await?.ok_or(Refusal::Session)?;

@@ -233,7 +233,7 @@ impl Form {
         if sent.password.is_empty() || sent.password.chars().count() > PASSWORD_CHARACTERS_MAX {
             mistakes.push(FieldError::new("/password", "use 1 to 128 characters"));
         }
-        let model = sent.model.unwrap_or_else(String::new);
+        let model = sent.model.unwrap_or_default();
         if model.chars().count() > MODEL_CHARACTERS_MAX || model.chars().any(char::is_control) {
             mistakes.push(FieldError::new("/model", "use at most 200 characters of one line"));
         }

@@ -3,9 +3,9 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
+use api::Page;
 use api::account::{SessionRow, Sessions};
 use api::user::{AddUser, ChangeUser, SetCapabilities, SetGroups, SetSites, User, UserQuery, UserRow};
-use api::Page;
 use app::people::{NewUser, UserChange, UserFilter};
 use app::{AccountError, Error};
 use domain::text::Code;

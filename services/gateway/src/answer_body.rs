@@ -37,11 +37,11 @@ pub(crate) struct Pace {
 pub(crate) fn pieces(
     body: AnswerBody,
     place: OwnedSemaphorePermit,
-    pace: Pace,
+    tempo: Pace,
 ) -> impl Stream<Item = io::Result<Bytes>> + 'static {
     let (client, arriving) = mpsc::channel(PIECES_WAITING);
     let forward = async move {
-        forward(body, pace, client).await;
+        forward(body, tempo, client).await;
         drop(place);
     };
     actix_web::rt::spawn(forward.in_current_span());

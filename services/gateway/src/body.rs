@@ -1,5 +1,6 @@
 //! Request bodies: how much, how fast, and how they reach the upstream whole or not at all.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -16,10 +17,14 @@ use service::Problem;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
+use crate::inspection::Watch;
 use crate::refusal::Refusal;
 
 /// Pieces on their way between client and upstream; the next is read when one of them has left.
 const PIECES_WAITING: usize = 2;
+
+/// Bytes of an upload that are read before its token must have been among them.
+const AHEAD_BYTES_MAX: usize = 65_536;
 
 /// What a body may cost.
 #[derive(Clone, Copy, Debug)]
@@ -129,12 +134,48 @@ pub(crate) struct Body {
     limits: BodyLimits,
     started: Instant,
     received: usize,
+    /// What was read already and must be passed on still.
+    ahead: VecDeque<Bytes>,
+    /// Who looks at it on its way.
+    watch: Option<Box<Watch>>,
 }
 
 impl Body {
     /// Begins to read.
     pub(crate) fn new(payload: web::Payload, limits: BodyLimits) -> Self {
-        Self { payload, limits, started: Instant::now(), received: 0 }
+        Self { payload, limits, started: Instant::now(), received: 0, ahead: VecDeque::new(), watch: None }
+    }
+
+    /// Refuses a body that says itself that it is too large.
+    pub(crate) fn announced(self, bytes: Option<u64>) -> Result<Self, Problem> {
+        let bytes = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if bytes.is_some_and(|bytes| bytes > self.limits.bytes_max) {
+            return Err(Problem::body_too_large());
+        }
+        Ok(self)
+    }
+
+    /// Has it looked at on its way.
+    pub(crate) fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(Box::new(watch)), ..self }
+    }
+
+    /// Reads an upload as far as its first part, and gives the token in it. What was read is passed on with the rest.
+    pub(crate) async fn token(&mut self) -> Result<Option<Vec<u8>>, Problem> {
+        let mut bytes_ahead = 0;
+        loop {
+            let Some(watch) = &self.watch else {
+                return Ok(None);
+            };
+            if watch.skim.knows_first() || bytes_ahead > AHEAD_BYTES_MAX {
+                return Ok(watch.skim.token().map(<[u8]>::to_vec));
+            }
+            let Some(piece) = self.arriving().await? else {
+                return Ok(None);
+            };
+            bytes_ahead += piece.len();
+            self.ahead.push_back(piece);
+        }
     }
 
     /// Whether it may be passed on while it arrives.
@@ -190,15 +231,26 @@ impl Body {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        match self.ahead.pop_front() {
+            Some(piece) => Ok(Some(piece)),
+            None => self.arriving().await,
+        }
+    }
+
+    async fn arriving(&mut self) -> Result<Option<Bytes>, Problem> {
         let deadline = self.deadline();
         let payload = &mut self.payload;
         let piece = timeout_at(deadline, poll_fn(|context| Pin::new(&mut *payload).poll_next(context)))
             .await
             .map_err(|_elapsed| Problem::body_too_slow())?;
         let Some(piece) = piece else {
+            self.watch.take().map_or(Ok(()), |watch| watch.finish())?;
             return Ok(None);
         };
         let bytes = piece.map_err(broken)?;
+        if let Some(watch) = &mut self.watch {
+            watch.skim.feed(&bytes);
+        }
         self.received = self.received.saturating_add(bytes.len());
         if self.received > self.limits.bytes_max { Err(Problem::body_too_large()) } else { Ok(Some(bytes)) }
     }

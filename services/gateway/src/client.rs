@@ -26,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::body::OutgoingBody;
+use crate::line_waker::LineWaker;
 use crate::upstreams::Address;
 
 /// How long an idle connection is kept: less than the services' `http.keep_alive_ms`, so that they never close first.
@@ -70,6 +71,12 @@ struct Idle {
 /// A connection and the way to send on it.
 struct Line {
     sender: SendRequest<OutgoingBody>,
+    work: Work,
+    waker: LineWaker,
+}
+
+/// What a connection does while somebody polls it.
+struct Work {
     connection: Connection,
     has_ended: bool,
 }
@@ -122,7 +129,8 @@ impl UpstreamClient {
             let stream = TcpStream::connect(address.endpoint()).await?;
             stream.set_nodelay(true)?;
             let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            Ok(Box::new(Line { sender, connection: Box::pin(connection.with_upgrades()), has_ended: false }))
+            let work = Work { connection: Box::pin(connection.with_upgrades()), has_ended: false };
+            Ok(Box::new(Line { sender, work, waker: LineWaker::new() }))
         };
         match timeout(self.0.connect_timeout, connecting).await {
             Ok(connected) => connected.map_err(ClientError::Connect),
@@ -137,30 +145,33 @@ impl Line {
         request: Request<OutgoingBody>,
     ) -> Result<Response<Incoming>, TrySendError<Request<OutgoingBody>>> {
         let mut answering = pin!(self.sender.try_send_request(request));
-        let (connection, has_ended) = (&mut self.connection, &mut self.has_ended);
-        poll_fn(|context| {
-            drive(connection, has_ended, context);
-            answering.as_mut().poll(context)
+        let (work, waker) = (&mut self.work, &self.waker);
+        poll_fn(|task| {
+            waker.poll(task, |context| {
+                work.drive(context);
+                answering.as_mut().poll(context)
+            })
         })
         .await
     }
 
-    /// Lets the connection work.
-    fn drive(&mut self, context: &mut Context<'_>) {
-        drive(&mut self.connection, &mut self.has_ended, context);
-    }
-
     /// Whether the next request may be sent on it.
     fn is_ready(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.has_ended && self.sender.is_ready()
+        let task = Context::from_waker(Waker::noop());
+        let driven = self.waker.poll(&task, |context| {
+            self.work.drive(context);
+            Poll::<()>::Pending
+        });
+        driven.is_pending() && !self.work.has_ended && self.sender.is_ready()
     }
 }
 
-/// What goes wrong with a connection is told to the request or answer that uses it.
-fn drive(connection: &mut Connection, has_ended: &mut bool, context: &mut Context<'_>) {
-    if !*has_ended && connection.as_mut().poll(context).is_ready() {
-        *has_ended = true;
+impl Work {
+    /// Lets the connection work. What goes wrong with it is told to the request or answer that uses it.
+    fn drive(&mut self, context: &mut Context<'_>) {
+        if !self.has_ended && self.connection.as_mut().poll(context).is_ready() {
+            self.has_ended = true;
+        }
     }
 }
 
@@ -245,11 +256,15 @@ impl AnswerBody {
     /// The bare connection, when the upstream changed to another protocol.
     pub(crate) async fn upgraded(mut self, upgrade: hyper::upgrade::OnUpgrade) -> hyper::Result<Upgraded> {
         let mut upgrade = pin!(upgrade);
-        poll_fn(|context| {
-            if let Some(lease) = &mut self.lease {
-                lease.line.drive(context);
-            }
-            upgrade.as_mut().poll(context)
+        poll_fn(|task| {
+            let Some(Lease { line, .. }) = &mut self.lease else {
+                return upgrade.as_mut().poll(task);
+            };
+            let Line { work, waker, .. } = &mut **line;
+            waker.poll(task, |context| {
+                work.drive(context);
+                upgrade.as_mut().poll(context)
+            })
         })
         .await
     }
@@ -261,16 +276,21 @@ impl Body for AnswerBody {
 
     /// Asks the body first: only a body that is asked for is read from the connection.
     fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        self: Pin<&mut Self>,
+        task: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
-            return Poll::Ready(frame);
-        }
-        if let Some(lease) = &mut self.lease {
-            lease.line.drive(context);
-        }
-        Pin::new(&mut self.incoming).poll_frame(context)
+        let Self { incoming, lease } = self.get_mut();
+        let Some(Lease { line, .. }) = lease else {
+            return Pin::new(incoming).poll_frame(task);
+        };
+        let Line { work, waker, .. } = &mut **line;
+        waker.poll(task, |context| {
+            if let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(context) {
+                return Poll::Ready(frame);
+            }
+            work.drive(context);
+            Pin::new(&mut *incoming).poll_frame(context)
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::csrf::form_answer;
 use crate::gate::Gate;
 use crate::guard;
 use crate::identity_cache::SignedIdentity;
-use crate::inspection::{inspect_body, inspect_head, must_be_read};
+use crate::inspection::{inspect_body, inspect_head, must_be_read, upload_bytes_max, watch_upload};
 use crate::proof::{Proof, is_safe};
 use crate::proxy::ClientBody;
 use crate::refusal::Refusal;
@@ -166,10 +166,16 @@ async fn prove(
     payload: web::Payload,
     identity: Option<&SignedIdentity>,
 ) -> Result<ClientBody, Problem> {
-    let body = Body::new(payload, gate.body_limits(visit.route, identity));
-    match Proof::of(visit.request, visit.credential, &gate.origins) {
+    let proof = Proof::of(visit.request, visit.credential, &gate.origins);
+    let length = announced(visit.request.headers());
+    if let Some(bytes_max) = upload_bytes_max(visit) {
+        let body = Body::new(payload, gate.upload_limits(bytes_max)).announced(length)?;
+        return prove_upload(visit, gate, proof, body.watched(watch_upload(visit, gate))).await;
+    }
+    let body = Body::new(payload, gate.body_limits(identity)).announced(length)?;
+    match proof {
         Proof::NotNeeded => {}
-        Proof::Missing => return Err(Refusal::Forged.into()),
+        Proof::Missing | Proof::Part => return Err(Refusal::Forged.into()),
         Proof::Header(answer) => demand(visit, gate, answer)?,
         Proof::Field => {
             let form = Box::pin(body.read(&gate.body_memory)).await?;
@@ -181,6 +187,25 @@ async fn prove(
     client_body(visit, body, &gate.body_memory).await
 }
 
+/// An upload is never here as a whole: a page proves it by its first part.
+async fn prove_upload(
+    visit: &Visit<'_>,
+    gate: &Gate,
+    proof: Proof<'_>,
+    mut body: Body,
+) -> Result<ClientBody, Problem> {
+    match proof {
+        Proof::NotNeeded => {}
+        Proof::Missing | Proof::Field => return Err(Refusal::Forged.into()),
+        Proof::Header(answer) => demand(visit, gate, answer)?,
+        Proof::Part => {
+            let token = Box::pin(body.token()).await?.ok_or(Refusal::Forged)?;
+            demand(visit, gate, &token)?;
+        }
+    }
+    Ok(ClientBody::Arriving(body, announced(visit.request.headers())))
+}
+
 fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> {
     let is_right = visit.subject().is_some_and(|subject| gate.csrf.accepts(subject, answer));
     if is_right { Ok(()) } else { Err(Refusal::Forged) }
@@ -189,8 +214,7 @@ fn demand(visit: &Visit<'_>, gate: &Gate, answer: &[u8]) -> Result<(), Refusal> 
 async fn client_body(visit: &Visit<'_>, body: Body, memory: &BodyMemory) -> Result<ClientBody, Problem> {
     let headers = visit.request.headers();
     let may_stream = body.may_stream() && !must_be_read(visit);
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    match length {
+    match announced(headers) {
         None if !headers.contains_key(TRANSFER_ENCODING) => Ok(ClientBody::Nothing),
         Some(0) => Ok(ClientBody::Nothing),
         None if may_stream => Ok(ClientBody::Arriving(body, None)),
@@ -199,6 +223,10 @@ async fn client_body(visit: &Visit<'_>, body: Body, memory: &BodyMemory) -> Resu
         }
         None | Some(_) => Ok(ClientBody::Whole(Box::pin(body.read(memory)).await?)),
     }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
 /// Whether a cache for many may keep an answer, and would hand a visitor's mark to all of them. Without a word about it

@@ -22,7 +22,6 @@ use crate::proxy::{StreamLimits, Streams};
 use crate::pulse::Pulse;
 use crate::rate::Buckets;
 use crate::request_rates::RequestRates;
-use crate::routes::Route;
 use crate::settings::{AUTH, Settings};
 use crate::snapshot::Snapshot;
 use crate::spool::Spool;
@@ -131,13 +130,14 @@ impl Gate {
         Ok(Client::of(peer.ip(), request.headers(), &self.trusted_networks))
     }
 
-    /// What a body may cost. What the listener takes is looked at before.
-    pub(crate) fn body_limits(&self, route: &Route, identity: Option<&SignedIdentity>) -> BodyLimits {
-        match (identity, route.body_bytes_max) {
-            (None, _) => self.guest_body,
-            (Some(_), None) => self.body,
-            (Some(_), Some(bytes_max)) => BodyLimits { bytes_max, ..self.body },
-        }
+    /// What a body may cost that is no upload. What the listener takes is looked at before.
+    pub(crate) fn body_limits(&self, identity: Option<&SignedIdentity>) -> BodyLimits {
+        if identity.is_some() { self.body } else { self.guest_body }
+    }
+
+    /// What an upload of so many bytes may cost.
+    pub(crate) fn upload_limits(&self, bytes_max: usize) -> BodyLimits {
+        BodyLimits { bytes_max, ..self.body }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests are looked at for attacks: which inspector judges a path, and what becomes of its verdict.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
@@ -12,6 +13,8 @@ use crate::gate::Gate;
 use crate::refusal::Refusal;
 use crate::routes::{Routes, covers};
 use crate::settings::InspectionSettings;
+use crate::spool::Sighting;
+use crate::upload::Skim;
 use crate::visit::Visit;
 
 /// What is said of a request that the inspector could not finish.
@@ -30,6 +33,9 @@ const OPAQUE: [&str; 8] = [
 ];
 
 const MULTIPART: &str = "multipart/form-data";
+
+/// Bytes of an upload beside its files that are kept where nothing is looked at: enough for its token.
+const UNWATCHED_BYTES_MAX: usize = 65_536;
 
 /// An inspector for each path that has rules of its own, longest first.
 #[derive(Debug)]
@@ -64,7 +70,7 @@ pub(crate) fn inspect_head(visit: &Visit<'_>, gate: &Gate) -> Result<(), Refusal
     };
     let parts = parts(visit.request, None);
     let headers = visit.request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    act(visit, gate, judge(|| inspector.inspect_head(&parts, headers)))
+    act(judge(|| inspector.inspect_head(&parts, headers)), tell(visit, gate))
 }
 
 /// Refuses a request whose body looks like an attack, or is not what it says it is.
@@ -73,7 +79,7 @@ pub(crate) fn inspect_body(visit: &Visit<'_>, gate: &Gate, body: &[u8]) -> Resul
         return Ok(());
     };
     let parts = parts(visit.request, Some(body));
-    act(visit, gate, judge(|| inspector.inspect_body(&parts)))
+    act(judge(|| inspector.inspect_body(&parts)), tell(visit, gate))
 }
 
 /// Whether a body must be here as a whole before it is passed on, because it is going to be looked at.
@@ -81,10 +87,63 @@ pub(crate) fn must_be_read(visit: &Visit<'_>) -> bool {
     if visit.inspector.is_none() {
         return false;
     }
-    let kind = media_type(visit.request);
-    let is = |known: &str| kind.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known));
-    let is_upload = is(MULTIPART) && visit.route.body_bytes_max.is_some();
-    !is_upload && !OPAQUE.into_iter().any(is)
+    !OPAQUE.into_iter().any(|known| begins_with(media_type(visit.request), known))
+}
+
+/// The largest body of a request that uploads files; `None` when it does not, or may not here.
+pub(crate) fn upload_bytes_max(visit: &Visit<'_>) -> Option<usize> {
+    let may = visit.identity.get().is_some() && begins_with(media_type(visit.request), MULTIPART);
+    visit.route.upload_bytes_max.filter(|_bytes| may)
+}
+
+/// Looks at an upload on its way; what it finds is told when the upload ends.
+pub(crate) fn watch_upload(visit: &Visit<'_>, gate: &Gate) -> Watch {
+    let content_type = media_type(visit.request).to_owned();
+    let boundary = boundary(&content_type);
+    let bytes_max =
+        visit.inspector.map_or(UNWATCHED_BYTES_MAX, |inspector| inspector.policy().limits.request_bytes_max);
+    let (spool, clock) = (Arc::clone(&gate.spool), gate.clock.clone());
+    let sighting = visit.sighting(SecurityEventKind::RequestBlocked, serde_json::Value::Null);
+    Watch {
+        skim: Skim::new(boundary, bytes_max),
+        inspector: visit.inspector.cloned(),
+        tell: Box::new(move |kind, detail| spool.record(Sighting { kind, detail, ..sighting }, clock.now())),
+        content_type,
+    }
+}
+
+/// An upload that is being looked at.
+pub(crate) struct Watch {
+    pub(crate) skim: Skim,
+    content_type: String,
+    inspector: Option<Inspector>,
+    tell: Box<dyn FnOnce(SecurityEventKind, serde_json::Value)>,
+}
+
+impl Watch {
+    /// Refuses the upload, whose end is not said then.
+    pub(crate) fn finish(self) -> Result<(), Refusal> {
+        let Self { skim, content_type, inspector, tell } = self;
+        let Some(inspector) = inspector else {
+            return Ok(());
+        };
+        let parts = RequestParts { content_type: Some(&content_type), ..RequestParts::default() };
+        let verdict = skim
+            .form()
+            .ok()
+            .and_then(|form| judge(|| inspector.inspect_body(&RequestParts { body: Some(form), ..parts })));
+        act(verdict, tell)
+    }
+}
+
+fn boundary(content_type: &str) -> &str {
+    let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let mut named = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
+    named.next().map_or("", |(_, value)| value.trim().trim_matches('"'))
+}
+
+fn begins_with(text: &str, known: &str) -> bool {
+    text.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
 }
 
 fn media_type(request: &HttpRequest) -> &str {
@@ -108,29 +167,36 @@ fn judge(inspect: impl FnOnce() -> Verdict) -> Option<Verdict> {
     catch_unwind(AssertUnwindSafe(inspect)).ok()
 }
 
-fn act(visit: &Visit<'_>, gate: &Gate, verdict: Option<Verdict>) -> Result<(), Refusal> {
+/// What becomes of a request; without a verdict it does not pass.
+fn act(
+    verdict: Option<Verdict>,
+    tell: impl FnOnce(SecurityEventKind, serde_json::Value),
+) -> Result<(), Refusal> {
     let Some(verdict) = verdict else {
-        tell(visit, gate, SecurityEventKind::RequestBlocked, json!({ "rule": UNFINISHED }));
+        tell(SecurityEventKind::RequestBlocked, json!({ "rule": UNFINISHED }));
         return Err(Refusal::Blocked(UNFINISHED.to_owned()));
     };
     match verdict.action {
         Action::Pass => Ok(()),
         Action::Report => {
-            tell(visit, gate, SecurityEventKind::RequestSuspected, reason(&verdict));
+            tell(SecurityEventKind::RequestSuspected, reason(&verdict));
             Ok(())
         }
         Action::Block if verdict.is_only_malformed() => {
             Err(Refusal::BodyMalformed(verdict.worst().map_or(UNFINISHED, |finding| finding.rule)))
         }
         Action::Block => {
-            tell(visit, gate, SecurityEventKind::RequestBlocked, reason(&verdict));
+            tell(SecurityEventKind::RequestBlocked, reason(&verdict));
             Err(Refusal::Blocked(verdict.worst().map_or_else(|| UNFINISHED.to_owned(), words)))
         }
     }
 }
 
-fn tell(visit: &Visit<'_>, gate: &Gate, kind: SecurityEventKind, detail: serde_json::Value) {
-    gate.spool.record(visit.sighting(kind, detail), gate.clock.now());
+fn tell<'a>(
+    visit: &'a Visit<'_>,
+    gate: &'a Gate,
+) -> impl FnOnce(SecurityEventKind, serde_json::Value) + use<'a> {
+    |kind, detail| gate.spool.record(visit.sighting(kind, detail), gate.clock.now())
 }
 
 /// What the log says: never a value.

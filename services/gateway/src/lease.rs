@@ -149,7 +149,7 @@ impl Lessor {
         self.reach.is_away()
     }
 
-    /// Asks for one request, and for some ahead. While auth is away it is only tried now and then, and nobody waits.
+    /// Asks for one request, and for some ahead. While auth is away it is only tried from time to time, and nobody waits.
     pub(crate) async fn ask(&self, account: &Arc<Account>, terms: Terms) -> Answer {
         if self.is_away() {
             self.ask_ahead(account, terms);

@@ -18,6 +18,7 @@ mod identity;
 mod identity_cache;
 mod inspection;
 mod lease;
+mod line_waker;
 mod list;
 mod per_address;
 mod proof;
@@ -39,6 +40,7 @@ mod spool;
 mod table;
 mod tls;
 mod upgrade;
+mod upload;
 mod upstreams;
 mod visit;
 mod witness;
@@ -88,11 +90,11 @@ pub async fn start(ctx: Context<Settings>) -> anyhow::Result<Process> {
         internal_key: gate.internal_key.clone(),
     };
     ctx.tasks.spawn("security-events", postman.work(ctx.drain.clone()));
-    serve(ctx, &gate)
+    serve(&ctx, &gate)
 }
 
 /// Opens the listeners, and what replaces their routes and keys.
-fn serve(ctx: Context<Settings>, gate: &Data<Gate>) -> anyhow::Result<Process> {
+fn serve(ctx: &Context<Settings>, gate: &Data<Gate>) -> anyhow::Result<Process> {
     let settings = ctx.settings.clone();
     let keys = Keys::open(&settings.tls)?.map(Arc::new);
     let exempt = settings.trusted_proxies.networks.as_slice().to_vec();
@@ -105,7 +107,7 @@ fn serve(ctx: Context<Settings>, gate: &Data<Gate>) -> anyhow::Result<Process> {
         let keys = Arc::clone(keys);
         public = public.with_tls(move || keys.current());
     }
-    let process = Process::new(&ctx).decorate_answers(decorate_answer).receive(public);
+    let process = Process::new(ctx).decorate_answers(decorate_answer).receive(public);
     let (http_client, passing) = (settings.http_client.clone(), gate.clone());
     let process = process.serve_public(&settings.http, move |app| {
         // Each thread has a client of its own: a request and its upstream's connection stay on one thread.

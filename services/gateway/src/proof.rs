@@ -10,6 +10,7 @@ use crate::identity::Credential;
 
 const FETCH_SITE: &str = "sec-fetch-site";
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
+const FORM_WITH_FILES: &[u8] = b"multipart/form-data";
 const JSON: &[u8] = b"application/json";
 
 /// How a request proves where it comes from.
@@ -21,6 +22,8 @@ pub(crate) enum Proof<'a> {
     Header(&'a [u8]),
     /// By a field of its form.
     Field,
+    /// By the first part of its form with files.
+    Part,
     /// Not at all.
     Missing,
 }
@@ -38,6 +41,7 @@ impl<'a> Proof<'a> {
         match headers.get(CSRF_ANSWER) {
             Some(answer) => Self::Header(answer.as_bytes()),
             None if has_media_type(headers, FORM) => Self::Field,
+            None if has_media_type(headers, FORM_WITH_FILES) => Self::Part,
             None => Self::Missing,
         }
     }
@@ -91,6 +95,7 @@ mod tests {
             Proof::NotNeeded => "not needed".to_owned(),
             Proof::Header(answer) => String::from_utf8(answer.to_vec()).unwrap(),
             Proof::Field => "field".to_owned(),
+            Proof::Part => "part".to_owned(),
             Proof::Missing => "missing".to_owned(),
         }
     }
@@ -114,7 +119,7 @@ mod tests {
         }
         assert_eq!(
             proof(Method::POST, &[SESSION, ("content-type", "multipart/form-data; boundary=x")]),
-            "missing"
+            "part"
         );
         assert_eq!(proof(Method::POST, &[FORM]), "field");
         assert_eq!(proof(Method::POST, &[]), "missing");

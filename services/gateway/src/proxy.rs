@@ -57,7 +57,7 @@ pub(crate) struct Onward<'a> {
     pub(crate) limits: AnswerLimits,
 }
 
-/// What events and WebSockets may cost.
+/// What events and websockets may cost.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamLimits {
     /// Longest time without a byte.
@@ -68,7 +68,7 @@ pub(crate) struct StreamLimits {
     pub(crate) drain: Drain,
 }
 
-/// Places for events and WebSockets, and what one may cost.
+/// Places for events and websockets, and what one may cost.
 #[derive(Debug)]
 pub(crate) struct Streams {
     pub(crate) places: Arc<Semaphore>,
@@ -192,7 +192,7 @@ impl Onward<'_> {
         let body = if *self.method() == Method::HEAD {
             no_body(&answer)
         } else if is_event_stream(&answer) {
-            self.events(answer).await?
+            self.events(answer)?
         } else {
             self.body(answer, permit).await?
         };
@@ -213,15 +213,15 @@ impl Onward<'_> {
     }
 
     /// Events come when they come, so they hold a place of their own instead of one at the upstream.
-    async fn events(&self, answer: Answer) -> Result<BoxBody, Problem> {
+    fn events(&self, answer: Answer) -> Result<BoxBody, Problem> {
         if !self.visit.route.stream {
             return Err(broken("the upstream sends events on a route that does not declare it"));
         }
         let place = self.stream_place()?;
         let limits = &self.gate.streams.limits;
-        let pace =
+        let tempo =
             Pace { silence: limits.silence, timeout: limits.lifetime, drain: Some(limits.drain.clone()) };
-        Ok(BoxBody::new(BodyStream::new(pieces(answer.into_body(), place, pace))))
+        Ok(BoxBody::new(BodyStream::new(pieces(answer.into_body(), place, tempo))))
     }
 
     fn pace(&self) -> Pace {
@@ -230,7 +230,7 @@ impl Onward<'_> {
 }
 
 fn is_event_stream(answer: &Answer) -> bool {
-    let media_type = answer.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let media_type = answer.headers().get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     media_type.is_some_and(|value| {
         let name = value.split(|byte| *byte == b';').next().unwrap_or(&[]);
         name.trim_ascii().eq_ignore_ascii_case(EVENT_STREAM)

@@ -56,10 +56,9 @@ pub struct Route {
     /// Whether an answer here may be silent and long: server-sent events.
     #[serde(default)]
     pub stream: bool,
-    /// The largest body, where it is not what `[limits]` says. A multipart body over what is read whole is passed on
-    /// while it arrives, and its parts are looked at by the service behind.
+    /// The largest upload: a form with files of who is signed in, passed on while it arrives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_bytes_max: Option<usize>,
+    pub upload_bytes_max: Option<usize>,
 }
 
 impl Route {

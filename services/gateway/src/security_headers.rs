@@ -1,8 +1,8 @@
 //! What every answer tells the browser, whoever made the answer.
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, SERVER,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, SERVER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::{HttpMessage, HttpRequest};
 use aws_lc_rs::error::Unspecified;
@@ -12,6 +12,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The policy of files to be saved.
+const DOWNLOAD_POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
 /// Random bytes of a nonce.
 const NONCE_BYTES: usize = 18;
@@ -58,13 +61,22 @@ fn decorate(headers: &mut HeaderMap, nonce: Option<&Nonce>) {
     for (name, value) in CONSTANT {
         headers.insert(name, value);
     }
-    if let Ok(policy) = HeaderValue::from_maybe_shared(bytes::Bytes::from(content_security_policy(nonce))) {
+    if is_download(headers) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOWNLOAD_POLICY));
+    } else if let Ok(policy) =
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(content_security_policy(nonce)))
+    {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     headers.remove(SERVER);
+}
+
+/// Whether an answer is a file to be saved: somebody sent it, so nothing in it may do anything where it is shown all the same.
+fn is_download(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_DISPOSITION).is_some_and(|value| value.as_bytes().starts_with(b"attachment"))
 }
 
 fn content_security_policy(nonce: Option<&Nonce>) -> String {
@@ -115,6 +127,16 @@ mod tests {
         assert_eq!(headers.get(CACHE_CONTROL).unwrap(), "public, max-age=31536000, immutable");
         let policy = headers.get(CONTENT_SECURITY_POLICY).unwrap().to_str().unwrap();
         assert!(policy.contains("script-src 'none';"), "{policy}");
+    }
+
+    #[test]
+    fn a_file_to_be_saved_may_do_nothing() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"a.pdf\""));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("script-src *"));
+        decorate(&mut headers, Some(&Nonce("N".to_owned())));
+        let policies: Vec<_> = headers.get_all(CONTENT_SECURITY_POLICY).collect();
+        assert_eq!(policies, [DOWNLOAD_POLICY]);
     }
 
     #[test]

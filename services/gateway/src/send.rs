@@ -124,7 +124,7 @@ pub(crate) async fn send(
 fn judge(upstream: &Upstream, address: &Address, outcome: &Result<Answer, SendError>) {
     match outcome {
         Ok(answer) if answer.status().is_server_error() => upstream.failed(address),
-        Ok(_) => upstream.succeeded(address),
+        Ok(_) => address.succeeded(),
         Err(SendError::Connect { .. }) => {
             upstream.pass_over(address);
             upstream.failed(address);

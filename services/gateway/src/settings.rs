@@ -71,7 +71,7 @@ pub struct Settings {
     pub reload: ReloadSettings,
     /// Addresses and upstreams that fail.
     pub faults: FaultSettings,
-    /// Server-sent events and WebSockets.
+    /// Server-sent events and websockets.
     pub streams: StreamSettings,
     /// What clients' connections may cost.
     pub connections: ConnectionSettings,

@@ -1,4 +1,4 @@
-//! WebSockets: on routes that declare it, a connection becomes a tunnel between client and upstream.
+//! Websockets: on routes that declare it, a connection becomes a tunnel between client and upstream.
 
 use std::future::poll_fn;
 use std::io;

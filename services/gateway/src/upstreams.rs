@@ -57,6 +57,11 @@ impl Address {
         &self.endpoint
     }
 
+    /// It answered as it should.
+    pub(crate) fn succeeded(&self) {
+        self.health.succeeded();
+    }
+
     /// What its requests say in `Host`.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
@@ -192,11 +197,6 @@ impl Upstream {
     pub(crate) fn pass_over(&self, address: &Address) {
         let rest = u64::try_from(self.limits.rest.as_millis()).unwrap_or(u64::MAX);
         address.health.rest(self.now_ms().saturating_add(rest));
-    }
-
-    /// An address answered as it should.
-    pub(crate) fn succeeded(&self, address: &Address) {
-        address.health.succeeded();
     }
 
     /// An address answered too late, not to the end, or with 5xx. After some of these in a row it is passed over for

@@ -19,8 +19,7 @@ pub(crate) use outcome::{Done, Outcome, Refused};
 
 /// What of a request auth is told beside the question: who asks, with which browser, and what it carries of a sign-in
 /// under way.
-const PASSED_ON: [&str; 4] =
-    [api::headers::IDENTITY, api::headers::STEP, api::headers::DEVICE, "user-agent"];
+const PASSED_ON: [&str; 4] = [api::headers::IDENTITY, api::headers::STEP, api::headers::DEVICE, "user-agent"];
 
 /// Auth, as a handler asks it; 401 `internal-only` for what did not come through the gateway.
 pub(crate) struct Auth {

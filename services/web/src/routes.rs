@@ -34,7 +34,9 @@ const TABLE: &[Route] = &[
     Route::get("/tickets/{id}", PageFor(TicketsRead), || to(pages::tickets::show::show)),
     Route::get("/tickets/{id}/cancel", PageFor(TicketsWrite), || to(pages::tickets::cancel::show)),
     Route::post("/tickets/{id}/state", PageFor(TicketsWrite), || to(pages::tickets::change::submit_state)),
-    Route::post("/tickets/{id}/comments", PageFor(TicketsWrite), || to(pages::tickets::change::submit_comment)),
+    Route::post("/tickets/{id}/comments", PageFor(TicketsWrite), || {
+        to(pages::tickets::change::submit_comment)
+    }),
     Route::post("/tickets/{id}/attachments", PageFor(TicketsWrite), || to(pages::tickets::files::submit)),
     Route::post("/tickets/{id}/attachments/{file}/removal", PageFor(TicketsWrite), || {
         to(pages::tickets::files::remove)
@@ -103,9 +105,15 @@ const TABLE: &[Route] = &[
     Route::get("/operate/tasks/live", PageFor(Operate), || to(operate::list::live)),
     Route::get("/operate/tasks/history", PageFor(Operate), || to(operate::list::history)),
     Route::get("/operate/tasks/dead-letters", PageFor(Operate), || to(operate::dead_letters::show)),
-    Route::post("/operate/tasks/dead-letters/{id}/retry", PageFor(Operate), || to(operate::dead_letters::retry)),
-    Route::get("/operate/tasks/dead-letters/{id}/discard", PageFor(Operate), || to(operate::dead_letters::ask)),
-    Route::post("/operate/tasks/dead-letters/{id}/discard", PageFor(Operate), || to(operate::dead_letters::discard)),
+    Route::post("/operate/tasks/dead-letters/{id}/retry", PageFor(Operate), || {
+        to(operate::dead_letters::retry)
+    }),
+    Route::get("/operate/tasks/dead-letters/{id}/discard", PageFor(Operate), || {
+        to(operate::dead_letters::ask)
+    }),
+    Route::post("/operate/tasks/dead-letters/{id}/discard", PageFor(Operate), || {
+        to(operate::dead_letters::discard)
+    }),
     Route::get("/operate/tasks/schedules", PageFor(Operate), || to(operate::schedules::show)),
     Route::post("/operate/tasks/schedules/pause", PageFor(Operate), || to(operate::schedules::pause)),
     Route::post("/operate/tasks/schedules/resume", PageFor(Operate), || to(operate::schedules::resume)),
@@ -122,8 +130,12 @@ const TABLE: &[Route] = &[
     Route::post("/api/v1/operate/tasks/queues/{queue}/pause", Call(Operate), || to(rest::tasks::pause)),
     Route::post("/api/v1/operate/tasks/queues/{queue}/resume", Call(Operate), || to(rest::tasks::resume)),
     Route::get("/api/v1/operate/tasks/dead-letters", Call(Operate), || to(rest::tasks::dead_letters)),
-    Route::post("/api/v1/operate/tasks/dead-letters/{id}/retry", Call(Operate), || to(rest::tasks::retry_dead_letter)),
-    Route::post("/api/v1/operate/tasks/dead-letters/{id}/discard", Call(Operate), || to(rest::tasks::discard_dead_letter)),
+    Route::post("/api/v1/operate/tasks/dead-letters/{id}/retry", Call(Operate), || {
+        to(rest::tasks::retry_dead_letter)
+    }),
+    Route::post("/api/v1/operate/tasks/dead-letters/{id}/discard", Call(Operate), || {
+        to(rest::tasks::discard_dead_letter)
+    }),
     Route::get("/api/v1/operate/tasks/{id}", Call(Operate), || to(rest::tasks::get)),
     Route::post("/api/v1/operate/tasks/{id}/cancel", Call(Operate), || to(rest::tasks::cancel)),
     Route::post("/api/v1/operate/tasks/{id}/retry", Call(Operate), || to(rest::tasks::retry)),

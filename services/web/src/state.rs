@@ -44,7 +44,7 @@ impl State {
             auth: ctx.settings.upstreams.auth()?,
             internal_key: ctx.settings.trust.internal_key.clone(),
             step_up: ctx.settings.step_up.clone(),
-            uploads: Uploads::open(&ctx.settings.files)?,
+            uploads: Uploads::open(&ctx.settings.files, &ctx.clock)?,
         })
     }
 }

@@ -88,7 +88,10 @@ async fn each_client_has_a_chain_of_its_own() {
 async fn whatever_is_changed_taken_out_or_put_in_shows() {
     let changes: &[(&str, &[&str])] = &[
         ("update audit_event set detail = '{\"n\": 2}' where action = 'two'", &["the line was changed"]),
-        ("update audit_event set person_id = gen_random_uuid() where action = 'two'", &["the line was changed"]),
+        (
+            "update audit_event set person_id = gen_random_uuid() where action = 'two'",
+            &["the line was changed"],
+        ),
         ("update security_event set address = '192.0.2.8' where kind = 'two'", &["the line was changed"]),
         ("delete from audit_event where action = 'two'", &["the line is missing"]),
         ("delete from security_event where kind = 'three'", &["the line is missing"]),
@@ -96,7 +99,10 @@ async fn whatever_is_changed_taken_out_or_put_in_shows() {
         ("update audit_event set at = at - interval '1 hour' where action = 'two'", &["the line is missing"]),
         ("delete from audit_seal where seq = 3", &["seals are missing"]),
         ("delete from audit_seal where seq = 6", &["the end of the chain is missing"]),
-        ("update audit_seal set hash = sha256('x') where seq = 4", &["the line was changed", "the line was changed"]),
+        (
+            "update audit_seal set hash = sha256('x') where seq = 4",
+            &["the line was changed", "the line was changed"],
+        ),
         ("update audit_chain set hash = sha256('x')", &["the end of the chain is missing"]),
     ];
     for (change, expected) in changes {
@@ -157,7 +163,9 @@ async fn a_day_that_retention_dropped_is_no_breach_and_a_line_of_a_kept_day_is()
                delete from audit_event";
     ground.meddle(old).await;
     assert_eq!(problems(&ground.verify().await), Vec::<&str>::new());
-    ground.meddle("update audit_seal set event_at = event_at + interval '100 days' where trail = 'AUDIT'").await;
+    ground
+        .meddle("update audit_seal set event_at = event_at + interval '100 days' where trail = 'AUDIT'")
+        .await;
     assert_eq!(problems(&ground.verify().await), ["the line is missing"]);
 }
 

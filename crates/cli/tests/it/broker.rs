@@ -153,7 +153,9 @@ async fn each_account_signs_in_with_its_own_password_and_reaches_its_own_topics(
     assert!(said.contains("2 devices and 2 accounts of our own written"), "{said}");
     let broker = world.start().await;
 
-    for (user, password) in [("ACME.PUMP-1", FAN), ("ACME.PUMP-1", ""), ("GLOBEX.PUMP-1", PUMP), ("nobody", PUMP)] {
+    for (user, password) in
+        [("ACME.PUMP-1", FAN), ("ACME.PUMP-1", ""), ("GLOBEX.PUMP-1", PUMP), ("nobody", PUMP)]
+    {
         let refused = Connection::open(&broker, user, password).await.err();
         assert!(refused.is_some(), "{user} was let in with {password:?}");
     }
@@ -162,7 +164,9 @@ async fn each_account_signs_in_with_its_own_password_and_reaches_its_own_topics(
     let mut bridge = Connection::open(&broker, "bridge", BRIDGE).await.unwrap();
     Connection::open(&broker, "health", HEALTH).await.unwrap();
 
-    assert!(pump.subscribes("yt/v1/ACME/PUMP-1/cmd/#").await && pump.subscribes("yt/v1/ACME/PUMP-1/ack").await);
+    assert!(
+        pump.subscribes("yt/v1/ACME/PUMP-1/cmd/#").await && pump.subscribes("yt/v1/ACME/PUMP-1/ack").await
+    );
     assert!(fan.subscribes("yt/v1/GLOBEX/FAN-1/ack").await);
     for filter in ["#", "yt/v1/ACME/#", "yt/v1/+/+/ack", "yt/v1/ACME/PUMP-1/cmd/#"] {
         // Mosquitto may grant a subscription it then gives nothing to.
@@ -181,7 +185,9 @@ async fn each_account_signs_in_with_its_own_password_and_reaches_its_own_topics(
         let mut thief = Connection::named(&broker, "a thief", ("ACME.PUMP-1", PUMP)).await.unwrap();
         assert!(!thief.publishes(foreign).await, "{foreign}");
     }
-    for topic in ["yt/v1/ACME/PUMP-1/ack", "yt/v1/ACME/PUMP-1/cmd/run", "yt/v1/GLOBEX/FAN-1/ack", "yt/v1/ACME/.feed/x"] {
+    for topic in
+        ["yt/v1/ACME/PUMP-1/ack", "yt/v1/ACME/PUMP-1/cmd/run", "yt/v1/GLOBEX/FAN-1/ack", "yt/v1/ACME/.feed/x"]
+    {
         assert!(bridge.publishes(topic).await, "{topic}");
     }
     assert_eq!(bridge.heard().await, ["yt/v1/ACME/PUMP-1/telemetry"]);

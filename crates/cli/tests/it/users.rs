@@ -12,7 +12,10 @@ async fn owner() -> (Database, Binary, Folder) {
     let (db, home) = (Database::create().await, Folder::new());
     let (acme, other) = (db.client("ACME").await, db.client("OTHER").await);
     for client in [acme, other] {
-        db.person(client, "asha").login(&format!("asha.{client}"), "Walk-the-site-42").capabilities(&[Capability::Web]).await;
+        db.person(client, "asha")
+            .login(&format!("asha.{client}"), "Walk-the-site-42")
+            .capabilities(&[Capability::Web])
+            .await;
     }
     let home_env = ("YOUTILITY_HOME".to_owned(), home.path().to_str().unwrap().to_owned());
     let command = youtility().env(db.env("owner")).env([home_env]);
@@ -36,7 +39,8 @@ async fn what_reaches_every_client_is_given_and_taken_here_and_written_down() {
     assert!(said.contains("1 of 1 capabilities changed"), "{said}");
     // The person of the same code in another client has what they had.
     assert_eq!(db.count("select count(*) from person_capability").await, 3);
-    let lines = "select count(*) from audit_event where action in ('capabilities_given', 'capabilities_taken')
+    let lines =
+        "select count(*) from audit_event where action in ('capabilities_given', 'capabilities_taken')
                   and detail ->> 'by' like 'cli:%'";
     assert_eq!(db.count(lines).await, 2);
 }
@@ -60,8 +64,13 @@ async fn people_are_listed_shut_out_and_let_in_again() {
     let (db, command, _home) = owner().await;
     let boss = "insert into person_capability (client_id, person_id, capability) select client_id, id, 'ADMIN' from person";
     db.admin().await.batch_execute(boss).await.unwrap();
-    let acme: domain::ClientId =
-        db.admin().await.query_one("select client_id from client where code = 'ACME'", &[]).await.unwrap().get(0);
+    let acme: domain::ClientId = db
+        .admin()
+        .await
+        .query_one("select client_id from client where code = 'ACME'", &[])
+        .await
+        .unwrap()
+        .get(0);
     db.person(acme, "ben").name("Ben Roy").login("ben", "Walk-the-site-42").await;
     let said = command.run(&["user", "list", "--client", "ACME"]).await.succeeded();
     assert!(said.contains("asha  asha  login asha.") && said.contains("ben  Ben Roy  login ben"), "{said}");

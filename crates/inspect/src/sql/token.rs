@@ -185,6 +185,7 @@ impl Lexer<'_, '_> {
             self.push(if text.is_empty() { b'C' } else { b'K' }, line + 1);
         } else {
             let is_glued = matches!(self.previous, b'\'' | b'"' | b')' | b';')
+                && text.first().is_some_and(u8::is_ascii_alphanumeric)
                 && marker == 2
                 && text.len() == behind.len()
                 && text.len() <= GLUED_BYTES_MAX;

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use service::Problem;
 use service::extract::{Form, Json};
+use utoipa::ToSchema;
 
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -52,7 +53,7 @@ fn given_key(request: &HttpRequest) -> Option<Vec<u8>> {
 /// A question as a form or as JSON, whichever the broker was told to send.
 pub(crate) struct Question<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Question<T> {
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Question<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 

@@ -41,8 +41,10 @@ async fn somebody_looks_into_another_client_reading_only_and_both_trails_say_so(
     let auth = Auth::on(&ground).await;
     let (other, token) = lay(&ground, &auth).await;
     let mut browser = browser(&auth, token);
+    let before = browser.token.clone();
     let begun = browser.send_json("POST", PATH, wish("OTHER")).await;
     assert_eq!(begun.status(), 201);
+    assert_eq!(auth.exchange(&before).await.status(), 401, "the session goes on with another token");
     let seen = identity(&auth, &browser.token).await;
     assert_eq!((seen.client_id, seen.home_client_id), (other, Some(ground.acme)));
     assert!(seen.elevation_id.is_some() && seen.sites.is_none());
@@ -62,11 +64,17 @@ async fn somebody_looks_into_another_client_reading_only_and_both_trails_say_so(
     assert_eq!(ground.db.count(lines).await, 2);
     assert_eq!(ground.db.count(&format!("{lines} and client_id = '{other}'")).await, 1);
     // At home again.
+    let before = browser.token.clone();
     assert_eq!(browser.send("DELETE", PATH).await.status(), 204);
+    assert_eq!(auth.exchange(&before).await.status(), 401, "and again when it ends");
     let home = identity(&auth, &browser.token).await;
     assert_eq!((home.client_id, home.elevation_id), (ground.acme, None));
     assert_eq!(ground.db.count("select count(*) from audit_event where action = 'elevation_ended'").await, 2);
-    assert_eq!(browser.send("DELETE", PATH).await.status(), 204, "there is none, and that is what was wanted");
+    assert_eq!(
+        browser.send("DELETE", PATH).await.status(),
+        204,
+        "there is none, and that is what was wanted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +99,8 @@ async fn a_reason_and_a_time_of_an_hour_at_most_are_asked_for_and_a_fresh_proof(
     let auth = Auth::on(&ground).await;
     let (_, token) = lay(&ground, &auth).await;
     let mut browser = browser(&auth, token);
-    for (change, pointer) in [(json!({"reason": " short "}), "/reason"), (json!({"minutes": 61}), "/minutes")] {
+    for (change, pointer) in [(json!({"reason": " short "}), "/reason"), (json!({"minutes": 61}), "/minutes")]
+    {
         let mut wish = wish("OTHER");
         wish.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let (status, problem) = problem(browser.send_json("POST", PATH, wish).await).await;

@@ -9,11 +9,18 @@ use crate::password_rules::NEXT;
 use crate::person::{Browser, cookie, factor};
 use crate::stage::{ADDRESS, Auth, Ground, PASSWORD, env_with};
 
-fn sign_in(auth: &Auth, password: &str, device: Option<&str>, remember: bool) -> RequestBuilder {
+/// What the box "remember this browser" says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remember {
+    Ticked,
+    Empty,
+}
+
+fn sign_in(auth: &Auth, password: &str, device: Option<&str>, remember: Remember) -> RequestBuilder {
     let request = auth
         .internal("POST", "/api/v1/session")
         .header(headers::CLIENT_ADDRESS, ADDRESS)
-        .json(&json!({ "login": "asha", "password": password, "remember": remember }));
+        .json(&json!({ "login": "asha", "password": password, "remember": remember == Remember::Ticked }));
     match device {
         Some(device) => request.header(headers::DEVICE, device),
         None => request,
@@ -25,7 +32,7 @@ async fn status(request: RequestBuilder) -> u16 {
 }
 
 async fn remembered(auth: &Auth) -> (Response, String) {
-    let answer = sign_in(auth, PASSWORD, None, true).send().await.unwrap();
+    let answer = sign_in(auth, PASSWORD, None, Remember::Ticked).send().await.unwrap();
     let device = cookie(&answer, "__Host-device").unwrap();
     (answer, device)
 }
@@ -45,11 +52,11 @@ async fn a_stranger_who_locks_a_login_name_does_not_lock_its_owners_browser() {
     let expected =
         format!("__Host-device={device}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=15552000");
     assert!(given.contains(&expected.as_str()), "{given:?}");
-    let storm = (0..50).map(|_| status(sign_in(&auth, "guess", None, false)));
+    let storm = (0..50).map(|_| status(sign_in(&auth, "guess", None, Remember::Empty)));
     let answers = futures_util::future::join_all(storm).await;
     assert_eq!(answers.iter().filter(|status| **status == 401).count(), 5);
-    assert_eq!(status(sign_in(&auth, PASSWORD, None, false)).await, 429, "another browser waits");
-    assert_eq!(status(sign_in(&auth, PASSWORD, Some(&device), false)).await, 201);
+    assert_eq!(status(sign_in(&auth, PASSWORD, None, Remember::Empty)).await, 429, "another browser waits");
+    assert_eq!(status(sign_in(&auth, PASSWORD, Some(&device), Remember::Empty)).await, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,11 +64,11 @@ async fn a_known_browser_has_five_guesses_of_its_own_and_not_one_more() {
     let ground = Ground::lay().await;
     let auth = start(&ground).await;
     let (_, device) = remembered(&auth).await;
-    let storm = (0..50).map(|_| status(sign_in(&auth, "guess", Some(&device), false)));
+    let storm = (0..50).map(|_| status(sign_in(&auth, "guess", Some(&device), Remember::Empty)));
     let answers = futures_util::future::join_all(storm).await;
     assert_eq!(answers.iter().filter(|status| **status == 401).count(), 5);
-    assert_eq!(status(sign_in(&auth, PASSWORD, Some(&device), false)).await, 429);
-    assert_eq!(status(sign_in(&auth, PASSWORD, None, false)).await, 201, "and locks no other out");
+    assert_eq!(status(sign_in(&auth, PASSWORD, Some(&device), Remember::Empty)).await, 429);
+    assert_eq!(status(sign_in(&auth, PASSWORD, None, Remember::Empty)).await, 201, "and locks no other out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,10 +81,14 @@ async fn a_browser_is_known_by_its_owner_only() {
         .json(&json!({ "login": "bela", "password": PASSWORD, "remember": true }));
     let belas = cookie(&answer.send().await.unwrap(), "__Host-device").unwrap();
     for index in 0..12 {
-        let guess = sign_in(&auth, "guess", Some(&belas), false);
+        let guess = sign_in(&auth, "guess", Some(&belas), Remember::Empty);
         assert_eq!(status(guess).await, if index < 5 { 401 } else { 429 }, "counted as a stranger's");
     }
-    assert_eq!(status(sign_in(&auth, PASSWORD, Some(&"A".repeat(43)), false)).await, 429, "made up");
+    assert_eq!(
+        status(sign_in(&auth, PASSWORD, Some(&"A".repeat(43)), Remember::Empty)).await,
+        429,
+        "made up"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +96,7 @@ async fn a_browser_that_signs_in_again_is_known_under_another_token() {
     let ground = Ground::lay().await;
     let auth = start(&ground).await;
     let (_, first) = remembered(&auth).await;
-    let answer = sign_in(&auth, PASSWORD, Some(&first), true).send().await.unwrap();
+    let answer = sign_in(&auth, PASSWORD, Some(&first), Remember::Ticked).send().await.unwrap();
     let second = cookie(&answer, "__Host-device").unwrap();
     assert_ne!(first, second);
     let token = cookie(&answer, "__Host-session").unwrap();
@@ -95,10 +106,10 @@ async fn a_browser_that_signs_in_again_is_known_under_another_token() {
     let path = format!("/api/v1/account/devices/{}", devices.browsers[0].id);
     assert_eq!(browser.send("DELETE", &path).await.status(), 204);
     for _ in 0..5 {
-        status(sign_in(&auth, "guess", None, false)).await;
+        status(sign_in(&auth, "guess", None, Remember::Empty)).await;
     }
     for forgotten in [&first, &second] {
-        assert_eq!(status(sign_in(&auth, PASSWORD, Some(forgotten), false)).await, 429);
+        assert_eq!(status(sign_in(&auth, PASSWORD, Some(forgotten), Remember::Empty)).await, 429);
     }
 }
 
@@ -108,7 +119,7 @@ async fn whoever_has_an_authenticator_is_known_after_its_code_only_and_a_new_pas
     let auth = start(&ground).await;
     let mut browser = Browser::of(&auth, "asha").await;
     let (mut phone, _) = browser.add_totp().await;
-    let answer = sign_in(&auth, PASSWORD, None, true).send().await.unwrap();
+    let answer = sign_in(&auth, PASSWORD, None, Remember::Ticked).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), cookie(&answer, "__Host-device")), (202, None));
     let step = cookie(&answer, "__Host-step").unwrap();
     let answer = factor(&auth, &step, &json!({ "code": phone.code() })).send().await.unwrap();

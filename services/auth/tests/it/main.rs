@@ -5,6 +5,7 @@ mod broker;
 mod elevation;
 mod events;
 mod faults;
+mod handset_rules;
 mod identities;
 mod keys;
 mod known_device;

@@ -8,6 +8,7 @@ use domain::SessionId;
 use reqwest::Response;
 use testkit::{ChaosProxy, PATIENCE};
 
+use crate::person::Browser;
 use crate::stage::{Auth, Ground, PASSWORD, env_with, problem};
 
 /// A subscriber's view of the stream.
@@ -125,4 +126,35 @@ async fn more_subscribers_than_the_limit_are_refused() {
     assert_eq!(problem(refused).await.0, 503);
     drop(follower);
     Follower::of(&auth).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_right_is_told_to_every_replica_as_one_of_its_client() {
+    let ground = Ground::lay().await;
+    let zeta = ground.db.client("ZETA").await;
+    let (one, other) = (Auth::on(&ground).await, Auth::on(&ground).await);
+    let mut followers = [Follower::of(&one).await, Follower::of(&other).await];
+    ground.change("delete from person_capability where capability = 'ADMIN'").await;
+    for follower in &mut followers {
+        let told = loop {
+            let line = follower.next().await.unwrap();
+            assert_ne!(line.client_id, Some(zeta), "nobody else's");
+            if let Some(client) = line.client_id {
+                break client;
+            }
+        };
+        assert_eq!(told, ground.acme);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_replaced_is_told_as_an_ended_session_is() {
+    let ground = Ground::lay().await;
+    let (one, other) = (Auth::on(&ground).await, Auth::on(&ground).await);
+    let mut follower = Follower::of(&other).await;
+    let mut browser = Browser::of(&one, "asha").await;
+    let (identity, _) = one.identity_of(&browser.token).await;
+    let proof = serde_json::json!({ "password": PASSWORD });
+    assert_eq!(browser.send_json("POST", "/api/v1/account/step-up", proof).await.status(), 204);
+    assert_eq!(follower.next_session().await, Some(identity.session_id));
 }

@@ -51,7 +51,7 @@ impl SoftKey {
         let mut attestation = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59".to_vec();
         attestation.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         attestation.extend(data);
-        self.answer(json!({ "attestationObject": text(&attestation), "clientDataJSON": text(&client) }))
+        self.answer(&json!({ "attestationObject": text(&attestation), "clientDataJSON": text(&client) }))
     }
 
     /// Answers `navigator.credentials.get`.
@@ -60,7 +60,7 @@ impl SoftKey {
         let data = self.authenticator_data(self.flags);
         let signed = [data.as_slice(), &sha256(&client)].concat();
         let signature = self.pair.sign(&SystemRandom::new(), &signed).unwrap();
-        self.answer(json!({
+        self.answer(&json!({
             "authenticatorData": text(&data),
             "clientDataJSON": text(&client),
             "signature": text(signature.as_ref()),
@@ -72,7 +72,7 @@ impl SoftKey {
         self.counter = counter;
     }
 
-    fn answer(&self, response: Value) -> Value {
+    fn answer(&self, response: &Value) -> Value {
         json!({
             "id": text(&self.id),
             "rawId": text(&self.id),

@@ -229,13 +229,20 @@ async fn who_has_an_authenticator_gives_its_code_or_a_recovery_code_each_good_on
     let wrong = sign_in(&auth, &[("code", json!(phone.wrong_code()))]).await;
     assert_eq!(refusal(wrong).await, refused(403, "factor-refused"));
     let other = [("code", json!(phone.code())), ("client_code", json!("GLOBEX"))];
-    assert_eq!(refusal(sign_in(&auth, &other).await).await, refused(401, "sign-in-refused"), "no code is looked at");
+    assert_eq!(
+        refusal(sign_in(&auth, &other).await).await,
+        refused(401, "sign-in-refused"),
+        "no code is looked at"
+    );
     for code in [phone.code(), recovery[0].clone()] {
         let answer = sign_in(&auth, &[("code", json!(code))]).await;
         assert_eq!(answer.status(), 201, "{code}");
         let tokens: Tokens = answer.json().await.unwrap();
         assert_eq!(auth.identity_of(&tokens.access_token).await.0.factors, 2);
-        assert_eq!(refusal(sign_in(&auth, &[("code", json!(code))]).await).await, refused(403, "factor-refused"));
+        assert_eq!(
+            refusal(sign_in(&auth, &[("code", json!(code))]).await).await,
+            refused(403, "factor-refused")
+        );
     }
 }
 

@@ -44,7 +44,10 @@ async fn a_person_is_added_and_invited_and_nobody_can_sign_in_before_a_password_
     assert_eq!(admin.send("POST", &path).await.status(), 202);
     assert_eq!(ground.db.count(mails).await, 2);
     // The same code or login again is a conflict.
-    assert_eq!(code(admin.send_json("POST", "/api/v1/users", new).await).await, (409, "already-exists".into()));
+    assert_eq!(
+        code(admin.send_json("POST", "/api/v1/users", new).await).await,
+        (409, "already-exists".into())
+    );
     let lines = "select count(*) from audit_event where action in ('user_added', 'user_invited')";
     assert_eq!(ground.db.count(lines).await, 2);
     assert_eq!(ground.db.count("select count(*) from security_event where kind = 'rights_changed'").await, 2);
@@ -56,7 +59,10 @@ async fn every_mistake_about_a_person_is_named() {
     let auth = Auth::on(&ground).await;
     let mut admin = Browser::of(&auth, "asha").await;
     for (new, pointers) in [
-        (json!({"code": "", "name": "", "email": "x", "login": "a b"}), vec!["/code", "/name", "/email", "/login"]),
+        (
+            json!({"code": "", "name": "", "email": "x", "login": "a b"}),
+            vec!["/code", "/name", "/email", "/login"],
+        ),
         (json!({"code": "x", "name": " ", "email": "nobody"}), vec!["/name", "/email"]),
     ] {
         let (status, problem) = problem(admin.send_json("POST", "/api/v1/users", new).await).await;
@@ -64,7 +70,8 @@ async fn every_mistake_about_a_person_is_named() {
         let named: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
         assert_eq!((status, named), (422, pointers));
     }
-    let unknown = admin.send_json("POST", "/api/v1/users", json!({"code": "x", "name": "X", "admin": true})).await;
+    let unknown =
+        admin.send_json("POST", "/api/v1/users", json!({"code": "x", "name": "X", "admin": true})).await;
     assert_eq!(code(unknown).await, (400, "malformed-body".into()));
 }
 
@@ -122,7 +129,8 @@ async fn only_what_the_client_has_and_hands_out_can_be_given() {
     let ben = ben(&ground, &[Capability::Web]).await;
     let group = ground.db.group(ground.acme, "TECH").await;
     let mut admin = Browser::of(&auth, "asha").await;
-    for path in [format!("/api/v1/users/{ben}/capabilities"), format!("/api/v1/groups/{group}/capabilities")] {
+    for path in [format!("/api/v1/users/{ben}/capabilities"), format!("/api/v1/groups/{group}/capabilities")]
+    {
         for (wanted, pointer) in [
             (json!(["WEB", "NOC"]), "/capabilities/1"),
             (json!(["OPERATE"]), "/capabilities/0"),
@@ -204,7 +212,9 @@ async fn a_new_address_is_to_be_proven_and_voids_links_to_the_old_one() {
     let ground = Ground::lay().await;
     let auth = Auth::on(&ground).await;
     let ben = ben(&ground, &[Capability::Web]).await;
-    ground.change("update person set email = 'ben@example.com', email_verified_at = now() where code = 'ben'").await;
+    ground
+        .change("update person set email = 'ben@example.com', email_verified_at = now() where code = 'ben'")
+        .await;
     let link = format!(
         "insert into account_token (client_id, id, person_id, purpose, token_hash, email, expires_at)
          values ('{}', gen_random_uuid(), '{ben}', 'RESET', sha256('link'), 'ben@example.com', now() + interval '1 hour')",
@@ -301,7 +311,8 @@ async fn the_account_of_who_reaches_every_client_is_not_for_an_administrator_of_
     }
     // Who has the same right may, and what no client hands out stays when the rest is set.
     let mut operators = Browser::of(&auth, "asha").await;
-    let set = operators.send_json("PUT", &format!("{path}/capabilities"), json!({"capabilities": ["WEB"]})).await;
+    let set =
+        operators.send_json("PUT", &format!("{path}/capabilities"), json!({"capabilities": ["WEB"]})).await;
     assert_eq!(set.status(), 204);
     let user = body(operators.send("GET", &path).await).await;
     assert_eq!(user["capabilities"], json!(["OPERATE", "WEB"]));
@@ -349,7 +360,10 @@ async fn an_administrator_ends_the_sessions_of_somebody() {
         assert_eq!(auth.exchange(&token).await.status(), 401);
     }
     assert_eq!(auth.exchange(&admin.token).await.status(), 200);
-    assert_eq!(ground.db.count("select count(*) from security_event where kind = 'session_revoked'").await, 1);
+    assert_eq!(
+        ground.db.count("select count(*) from security_event where kind = 'session_revoked'").await,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,8 +59,8 @@ pub(super) fn check_routes(
         if route.permission.is_some() && route.access != Access::Required {
             add("permission", "needs access = \"required\"".to_owned());
         }
-        if route.body_bytes_max.is_some_and(|bytes| !(1..=BYTES_MAX).contains(&bytes)) {
-            add("body_bytes_max", format!("must be from 1 to {BYTES_MAX}"));
+        if route.upload_bytes_max.is_some_and(|bytes| !(1..=BYTES_MAX).contains(&bytes)) {
+            add("upload_bytes_max", format!("must be from 1 to {BYTES_MAX}"));
         }
     }
 }

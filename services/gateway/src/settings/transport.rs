@@ -56,7 +56,7 @@ pub struct FaultSettings {
     pub repeat_burst: u32,
 }
 
-/// `[streams]`: server-sent events and WebSockets.
+/// `[streams]`: server-sent events and websockets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamSettings {

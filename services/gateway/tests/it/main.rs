@@ -29,6 +29,7 @@ mod step_cookies;
 mod tape;
 mod tls;
 mod transport;
+mod uploads;
 mod upstream;
 mod websocket;
 mod world;

@@ -77,9 +77,8 @@ async fn the_second_head_on_a_connection_may_not_take_longer_than_the_first() {
             if stream.write_all(b"y").await.is_err() {
                 return;
             }
-            match timeout(Duration::from_millis(1), stream.read(&mut [0; 64])).await {
-                Ok(Ok(0) | Err(_)) => return,
-                Ok(Ok(_)) | Err(_) => {}
+            if let Ok(Ok(0) | Err(_)) = timeout(Duration::from_millis(1), stream.read(&mut [0; 64])).await {
+                return;
             }
         }
     };

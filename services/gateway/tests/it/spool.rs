@@ -17,7 +17,7 @@ async fn every_refusal_of_an_upstream_is_told_with_who_and_where() {
     assert_eq!(event.person_id, Some(known.person_id));
     assert_eq!(event.session_id, Some(known.session_id));
     assert_eq!(event.address, Some("127.0.0.1".parse().unwrap()));
-    assert_eq!(event.route.as_deref(), Some("/"));
+    assert_eq!(event.route.as_deref(), Some("/tickets"));
     assert_eq!(event.detail["by"], "web");
     let correlation = answer.headers().get("x-correlation-id").unwrap().to_str().unwrap();
     assert_eq!(event.correlation_id.to_string(), correlation);

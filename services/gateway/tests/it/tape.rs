@@ -60,7 +60,7 @@ impl Tape {
 
 /// Reads requests until the connection ends; answers each.
 fn record(stream: TcpStream, taken: &Mutex<Vec<Taken>>) -> Result<(), String> {
-    let mut answers = stream.try_clone().unwrap();
+    let mut answers = stream.try_clone().map_err(|error| error.to_string())?;
     let mut reader = BufReader::new(stream);
     while let Some(line) = read_line(&mut reader)? {
         let mut headers = Vec::new();
@@ -78,7 +78,7 @@ fn record(stream: TcpStream, taken: &Mutex<Vec<Taken>>) -> Result<(), String> {
         let mut request = Taken { line, headers, body: String::new() };
         request.body = read_body(&mut reader, &request)?;
         let is_head = request.line.starts_with("HEAD ");
-        taken.lock().unwrap().push(request);
+        taken.lock().map_err(|error| error.to_string())?.push(request);
         let body = if is_head { "" } else { "ok" };
         // The gateway may be gone by this time; what it sent is what counts.
         drop(write!(answers, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{body}"));
@@ -104,7 +104,7 @@ fn read_body(reader: &mut impl BufRead, request: &Taken) -> Result<String, Strin
     match (lengths.as_slice(), encodings.as_slice()) {
         ([], []) => Ok(String::new()),
         ([length], []) => {
-            let length = length.parse().map_err(|_| format!("no length: {length:?}"))?;
+            let length = length.parse().map_err(|_error| format!("no length: {length:?}"))?;
             read_bytes(reader, length)
         }
         ([], ["chunked"]) => read_chunks(reader),
@@ -116,7 +116,7 @@ fn read_chunks(reader: &mut impl BufRead) -> Result<String, String> {
     let mut body = String::new();
     loop {
         let size = read_line(reader)?.ok_or("the chunks end early")?;
-        let length = usize::from_str_radix(&size, 16).map_err(|_| format!("no chunk size: {size:?}"))?;
+        let length = usize::from_str_radix(&size, 16).map_err(|_error| format!("no chunk size: {size:?}"))?;
         body.push_str(&read_bytes(reader, length)?);
         if read_line(reader)?.as_deref() != Some("") {
             return Err("a chunk does not end where it says, or a trailer follows".to_owned());

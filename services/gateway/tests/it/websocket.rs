@@ -1,4 +1,4 @@
-//! WebSockets on routes that declare them.
+//! Websockets on routes that declare them.
 
 use std::time::Duration;
 

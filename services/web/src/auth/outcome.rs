@@ -90,7 +90,8 @@ impl Refused {
         if self.problem.errors.is_empty() {
             return self.problem.detail.clone();
         }
-        let sentences: Vec<String> = self.problem.errors.iter().map(|error| sentence(&error.detail)).collect();
+        let sentences: Vec<String> =
+            self.problem.errors.iter().map(|error| sentence(&error.detail)).collect();
         sentences.join(" ")
     }
 
@@ -142,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_a_form_has_no_field_for_is_said_above_it() {
-        let (mistakes, refusal) = refused(&[("/name", "use one line"), ("", "this is your own account")]).at(&["name"]);
+        let (mistakes, refusal) =
+            refused(&[("/name", "use one line"), ("", "this is your own account")]).at(&["name"]);
         assert_eq!(mistakes.of("name"), Some("Use one line"));
         assert_eq!(refusal.as_deref(), Some("Use one line. This is your own account."));
         let (mistakes, refusal) = refused(&[("/name", "use one line")]).at(&["name", "email"]);

@@ -43,8 +43,11 @@ pub(crate) async fn show(frame: PublicFrame, query: Query<FactorQuery>) -> Resul
 }
 
 fn page(frame: PublicFrame, factors: &str, way: &str, next: &str) -> FactorPage {
-    let factors: Vec<SecondFactor> =
-        SecondFactor::ALL.iter().copied().filter(|one| factors.split(',').any(|label| label == one.as_str())).collect();
+    let factors: Vec<SecondFactor> = SecondFactor::ALL
+        .iter()
+        .copied()
+        .filter(|one| factors.split(',').any(|label| label == one.as_str()))
+        .collect();
     let factors = if factors.is_empty() { vec![SecondFactor::Totp, SecondFactor::Recovery] } else { factors };
     let wished = factors.iter().find(|one| one.as_str() == way);
     let way = wished.or(factors.first()).copied().unwrap_or(SecondFactor::Totp);
@@ -59,7 +62,11 @@ pub(crate) async fn submit(
 ) -> Result<HttpResponse, Problem> {
     let FactorForm { factors, way, next, code, recovery_code, .. } = form.into_inner();
     let page = page(frame, &factors, &way, &next);
-    let given = GiveFactor { code: code.map(trimmed), recovery_code: recovery_code.map(trimmed), passkey: None };
+    let given = GiveFactor {
+        code: code.as_deref().map(trimmed),
+        recovery_code: recovery_code.as_deref().map(trimmed),
+        passkey: None,
+    };
     match auth.ask(Method::POST, &format!("{SESSION}/factor"), &given).await {
         Ok(Ok(done)) => Ok(done.see_other(&page.next)),
         Ok(Err(refused)) if refused.status == StatusCode::UNAUTHORIZED => {
@@ -69,14 +76,12 @@ pub(crate) async fn submit(
             let page = FactorPage { refusal: Some(refused.words()), ..page };
             Ok(refused.with(answer::page(refused.status, &page)?))
         }
-        Err(problem) => {
-            unavailable(&problem, &FactorPage { refusal: Some(UNAVAILABLE.to_owned()), ..page })
-        }
+        Err(problem) => unavailable(&problem, &FactorPage { refusal: Some(UNAVAILABLE.to_owned()), ..page }),
     }
 }
 
 /// Without the blanks people copy along, also those in the middle of `123 456`.
-pub(crate) fn trimmed(typed: String) -> String {
+pub(crate) fn trimmed(typed: &str) -> String {
     typed.split_whitespace().collect()
 }
 
@@ -86,6 +91,6 @@ mod tests {
 
     #[test]
     fn codes_are_taken_with_the_blanks_people_copy_along() {
-        assert_eq!(trimmed(" 123 456\u{a0}\n".to_owned()), "123456");
+        assert_eq!(trimmed(" 123 456\u{a0}\n"), "123456");
     }
 }

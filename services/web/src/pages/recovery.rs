@@ -92,9 +92,7 @@ pub(crate) async fn choose_password(
             let page = ResetPage { is_dead, refusal, mistakes, ..page };
             Ok(refused.with(answer::page(refused.status, &page)?))
         }
-        Err(problem) => {
-            unavailable(&problem, &ResetPage { refusal: Some(UNAVAILABLE.to_owned()), ..page })
-        }
+        Err(problem) => unavailable(&problem, &ResetPage { refusal: Some(UNAVAILABLE.to_owned()), ..page }),
     }
 }
 

@@ -32,11 +32,7 @@ pub(crate) struct AttachFile {
         (status = "default", description = "A problem", body = api::Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn list(
-    caller: Caller,
-    id: Path<TicketId>,
-    state: Shared,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(caller: Caller, id: Path<TicketId>, state: Shared) -> Result<HttpResponse, Problem> {
     let files = app::attachment::list(&state.store, &caller.actor, *id).await?;
     Ok(answer(Attachments { attachments: files.into_iter().map(contract::file).collect() }))
 }

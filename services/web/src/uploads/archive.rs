@@ -35,8 +35,26 @@ const LOCAL_BYTES: usize = 30;
 
 /// Names of entries that are archives, programs or macros.
 const REFUSED_ENDS: [&str; 20] = [
-    ".zip", ".jar", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst", ".tar", ".cab", ".iso", ".exe", ".dll", ".js",
-    ".vbs", ".ps1", ".bat", ".hta", "vbaproject.bin", ".docm",
+    ".zip",
+    ".jar",
+    ".7z",
+    ".rar",
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".tar",
+    ".cab",
+    ".iso",
+    ".exe",
+    ".dll",
+    ".js",
+    ".vbs",
+    ".ps1",
+    ".bat",
+    ".hta",
+    "vbaproject.bin",
+    ".docm",
 ];
 
 /// One entry, as the central directory has it.
@@ -209,3 +227,6 @@ fn number32(bytes: &[u8], at: usize) -> Result<u32, Reason> {
 fn place(bytes: &[u8], at: usize) -> Result<usize, Reason> {
     usize::try_from(number32(bytes, at)?).map_err(|_too_large| Reason::Unreadable)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
 //! Where files are kept: a folder that every replica sees. A file is there whole or not at all.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use domain::ClientId;
+use domain::{AttachmentId, ClientId};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -14,14 +15,13 @@ use uuid::Uuid;
 const QUARANTINE: &str = "quarantine";
 
 /// How old a file in quarantine is that nobody will come back for.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(3_600);
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
 /// The folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder(PathBuf);
 
 /// A file that is being written; it is gone when this is dropped before it was kept.
-#[derive(Debug)]
 pub(crate) struct Pending {
     path: PathBuf,
     file: File,
@@ -31,13 +31,13 @@ pub(crate) struct Pending {
 
 impl Folder {
     /// Opens the folder, makes it where it is missing, and removes what an earlier process left in quarantine.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, now: SystemTime) -> io::Result<Self> {
         let quarantine = path.join(QUARANTINE);
         make(&quarantine)?;
-        let now = SystemTime::now();
         for entry in std::fs::read_dir(&quarantine)? {
             let entry = entry?;
-            let age = entry.metadata().and_then(|known| known.modified()).map(|then| now.duration_since(then));
+            let age =
+                entry.metadata().and_then(|known| known.modified()).map(|then| now.duration_since(then));
             if age.is_ok_and(|age| age.is_ok_and(|age| age > FORGOTTEN_AFTER)) {
                 ignore_missing(std::fs::remove_file(entry.path()))?;
             }
@@ -47,7 +47,7 @@ impl Folder {
 
     /// Begins a file in quarantine.
     pub(crate) async fn begin(&self) -> io::Result<Pending> {
-        let path = self.0.join(QUARANTINE).join(Uuid::now_v7().to_string());
+        let path = self.0.join(QUARANTINE).join(AttachmentId::generate().to_string());
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
         Ok(Pending { path, file, digest: Context::new(&SHA256), bytes: 0 })
     }
@@ -55,7 +55,7 @@ impl Folder {
     /// Keeps a file for a client, and says under which key. It is on disk when this returns.
     pub(crate) async fn keep(&self, client: ClientId, mut pending: Pending) -> io::Result<String> {
         pending.flush().await?;
-        let key = format!("{client}/{}", Uuid::now_v7());
+        let key = format!("{client}/{}", AttachmentId::generate());
         let path = self.path(&key)?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let moved = pending.path.clone();
@@ -81,7 +81,8 @@ impl Folder {
 
     /// Where a key leads: two UUIDs and nothing else, whatever the database says.
     fn path(&self, key: &str) -> io::Result<PathBuf> {
-        let parts = key.split_once('/').map(|(client, file)| (Uuid::parse_str(client), Uuid::parse_str(file)));
+        let parts =
+            key.split_once('/').map(|(client, file)| (Uuid::parse_str(client), Uuid::parse_str(file)));
         match parts {
             Some((Ok(client), Ok(file))) => Ok(self.0.join(client.to_string()).join(file.to_string())),
             Some(_) | None => Err(io::Error::new(io::ErrorKind::InvalidInput, "a storage key is broken")),
@@ -121,6 +122,16 @@ impl Pending {
     }
 }
 
+impl fmt::Debug for Pending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pending")
+            .field("path", &self.path)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Pending {
     fn drop(&mut self) {
         // Gone already when it was kept.
@@ -148,7 +159,8 @@ mod tests {
     use super::*;
 
     fn folder() -> Folder {
-        Folder::open(&std::env::temp_dir().join(Uuid::now_v7().to_string())).unwrap()
+        Folder::open(&std::env::temp_dir().join(AttachmentId::generate().to_string()), SystemTime::UNIX_EPOCH)
+            .unwrap()
     }
 
     #[tokio::test]

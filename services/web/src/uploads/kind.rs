@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn the_last_extension_counts_and_what_runs_is_not_taken() {
         assert_eq!(Kind::of_name("Leak.JPG"), Some(Kind::Jpeg));
-        for refused in ["a.svg", "a.html", "a.jpg.exe", "a.docm", "a.zip", "jpg", "a.", "a.php", ".htaccess"] {
+        for refused in ["a.svg", "a.html", "a.jpg.exe", "a.docm", "a.zip", "jpg", "a.", "a.php", ".htaccess"]
+        {
             assert_eq!(Kind::of_name(refused), None, "{refused}");
         }
     }

@@ -17,13 +17,14 @@ mod settings;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use anyhow::Context as _;
 use app::{AccountError, Error};
 use domain::{AttachmentId, ClientId};
-use service::Problem;
+use service::{Clock, Problem};
 use tokio::fs::File;
 use tokio::sync::Semaphore;
 
@@ -95,9 +96,10 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     /// Opens the folder.
-    pub(crate) fn open(settings: &FileSettings) -> anyhow::Result<Self> {
+    pub(crate) fn open(settings: &FileSettings, clock: &Clock) -> anyhow::Result<Self> {
+        let now = SystemTime::from(clock.now());
         Ok(Self {
-            folder: Folder::open(Path::new(&settings.folder)).context("opening files.folder")?,
+            folder: Folder::open(Path::new(&settings.folder), now).context("opening files.folder")?,
             scanner: settings.scanner(),
             places: Arc::new(Semaphore::new(settings.uploads_max)),
             examinations: Arc::new(Semaphore::new(settings.examinations_max)),
@@ -162,10 +164,8 @@ impl Uploads {
         let place = Arc::clone(&self.examinations).acquire_owned().await;
         let place = place.map_err(|_closed| unavailable("the examinations have ended"))?;
         let (kind, path) = (received.kind, received.pending.path().to_owned());
-        let limits = ExaminationLimits {
-            pixels_max: self.settings.image_pixels_max,
-            archive: self.settings.archive,
-        };
+        let limits =
+            ExaminationLimits { pixels_max: self.settings.image_pixels_max, archive: self.settings.archive };
         let work = tokio::task::spawn_blocking(move || {
             let _place = place;
             let bytes = std::fs::read(&path)?;

@@ -27,7 +27,9 @@ pub(crate) fn tidy(given: &str) -> String {
 pub(crate) fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
-        .map(|one| if one.is_ascii_alphanumeric() || matches!(one, '.' | '-' | '_' | ' ') { one } else { '_' })
+        .map(
+            |one| if one.is_ascii_alphanumeric() || matches!(one, '.' | '-' | '_' | ' ') { one } else { '_' },
+        )
         .collect();
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, PLAIN))
 }

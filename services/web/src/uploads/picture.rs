@@ -15,8 +15,11 @@ use super::refused::Reason;
 /// Quality of JPEG, 1 to 100.
 const QUALITY: u8 = 88;
 
-/// Bytes a decoder may use for each pixel that is allowed, its own tables included.
-const BYTES_PER_PIXEL: u64 = 12;
+/// Bytes a decoder may use for each pixel that is allowed: four channels of 16 bits.
+const BYTES_PER_PIXEL: u64 = 8;
+
+/// Bytes it may use beside, for tables of its own.
+const BYTES_BESIDE: u64 = 16 << 20;
 
 /// Decodes a picture of at most so many pixels, turns it upright, and writes it anew.
 ///
@@ -24,13 +27,14 @@ const BYTES_PER_PIXEL: u64 = 12;
 pub(crate) fn rewrite(kind: Kind, bytes: &[u8], pixels_max: u64) -> Result<Vec<u8>, Reason> {
     let format = format_of(kind).ok_or(Reason::NotWhatItSays)?;
     let unreadable = |_error: ImageError| Reason::Unreadable;
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(unreadable)?;
+    let mut decoder =
+        ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > pixels_max {
         return Err(Reason::TooManyPixels(pixels_max));
     }
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(pixels_max.saturating_mul(BYTES_PER_PIXEL));
+    limits.max_alloc = Some(pixels_max.saturating_mul(BYTES_PER_PIXEL).saturating_add(BYTES_BESIDE));
     decoder.set_limits(limits).map_err(unreadable)?;
     let orientation = decoder.orientation().map_err(unreadable)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
@@ -43,14 +47,9 @@ fn format_of(kind: Kind) -> Option<ImageFormat> {
         Kind::Jpeg => Some(ImageFormat::Jpeg),
         Kind::Png => Some(ImageFormat::Png),
         Kind::Webp => Some(ImageFormat::WebP),
-        Kind::Pdf
-        | Kind::Docx
-        | Kind::Xlsx
-        | Kind::Pptx
-        | Kind::Odt
-        | Kind::Ods
-        | Kind::Text
-        | Kind::Csv => None,
+        Kind::Pdf | Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::Odt | Kind::Ods | Kind::Text | Kind::Csv => {
+            None
+        }
     }
 }
 
@@ -155,7 +154,9 @@ mod tests {
     #[test]
     fn a_webp_is_written_anew_as_one() {
         let mut bytes = Vec::new();
-        RgbImage::from_pixel(3, 2, Rgb([9, 9, 9])).write_to(&mut Cursor::new(&mut bytes), ImageFormat::WebP).unwrap();
+        RgbImage::from_pixel(3, 2, Rgb([9, 9, 9]))
+            .write_to(&mut Cursor::new(&mut bytes), ImageFormat::WebP)
+            .unwrap();
         let rewritten = rewrite(Kind::Webp, &bytes, 1000).unwrap();
         assert_eq!(image::guess_format(&rewritten).unwrap(), ImageFormat::WebP);
     }

@@ -140,9 +140,9 @@ async fn text(part: &mut Field) -> Result<String, Failed> {
 
 fn is_form(request: &HttpRequest) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.split(';').next()).is_some_and(|kind| {
-        kind.trim().eq_ignore_ascii_case("multipart/form-data")
-    })
+    value
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"))
 }
 
 fn malformed(why: &'static str) -> Failed {
@@ -150,9 +150,8 @@ fn malformed(why: &'static str) -> Failed {
 }
 
 fn broken(error: MultipartError) -> Failed {
-    match error {
-        MultipartError::Payload(PayloadError::Overflow) => Problem::body_too_large(),
-        error => Problem::malformed_body().because(error),
+    if let MultipartError::Payload(PayloadError::Overflow) = error {
+        return Problem::body_too_large().into();
     }
-    .into()
+    Problem::malformed_body().because(error).into()
 }

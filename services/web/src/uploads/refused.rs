@@ -54,7 +54,9 @@ impl Reason {
     /// What would be right, for the sender.
     pub(crate) fn words(self) -> String {
         match self {
-            Self::Kind => "Choose a picture (JPEG, PNG, WebP), a PDF, an office document or a text.".to_owned(),
+            Self::Kind => {
+                "Choose a picture (JPEG, PNG, WebP), a PDF, an office document or a text.".to_owned()
+            }
             Self::Declared(media_type) => format!("Send a file of this name as {media_type}."),
             Self::NotWhatItSays => "Choose a file that is what its name says; this one is not.".to_owned(),
             Self::Empty => "Choose a file that is not empty.".to_owned(),
@@ -67,7 +69,9 @@ impl Reason {
             Self::Bomb => "Choose another file: this one unpacks to more than is taken.".to_owned(),
             Self::Nested => "Choose a document without archives, programs or macros in it.".to_owned(),
             Self::Encrypted => "Choose a document without a password.".to_owned(),
-            Self::Harmful => "Choose another file: the scanner found something harmful in this one.".to_owned(),
+            Self::Harmful => {
+                "Choose another file: the scanner found something harmful in this one.".to_owned()
+            }
         }
     }
 }
@@ -82,10 +86,17 @@ impl From<Reason> for AccountError {
 pub(crate) fn size(bytes: u64) -> String {
     const STEPS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let step = STEPS.into_iter().find(|(step, _)| bytes >= *step);
-    step.map_or_else(|| format!("{bytes} bytes"), |(step, unit)| {
-        let tenths = bytes.saturating_mul(10) / step;
-        if tenths % 10 == 0 { format!("{} {unit}", tenths / 10) } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
-    })
+    step.map_or_else(
+        || format!("{bytes} bytes"),
+        |(step, unit)| {
+            let tenths = bytes.saturating_mul(10) / step;
+            if tenths.is_multiple_of(10) {
+                format!("{} {unit}", tenths / 10)
+            } else {
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            }
+        },
+    )
 }
 
 #[cfg(test)]

@@ -51,7 +51,8 @@ impl FileSettings {
             mistakes.add("files.folder", "name the folder where files are kept");
         }
         if environment == Environment::Production && !self.shared {
-            let what = "must be true in production: files.folder has to be a volume that every replica of web sees";
+            let what =
+                "must be true in production: files.folder has to be a volume that every replica of web sees";
             mistakes.add("files.shared", what);
         }
         mistakes.range("files.image_bytes_max", self.image_bytes_max, 1..=BYTES_MAX);

@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_secret_is_shown_in_groups_of_four() {
-        let secret = TotpSecret { secret: "JBSWY3DPEHPK3PXPAB".to_owned(), uri: "otpauth://totp/x".to_owned() };
+        let secret =
+            TotpSecret { secret: "JBSWY3DPEHPK3PXPAB".to_owned(), uri: "otpauth://totp/x".to_owned() };
         assert_eq!(Begun::of(secret).unwrap().spaced_secret(), "JBSW Y3DP EHPK 3PXP AB");
     }
 }

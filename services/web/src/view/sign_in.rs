@@ -67,7 +67,10 @@ impl FactorPage {
             SecondFactor::Recovery => "Use a recovery code",
         };
         others
-            .map(|way| OtherWay { title: title(*way), href: factor_path(&self.factors, Some(*way), &self.next) })
+            .map(|way| OtherWay {
+                title: title(*way),
+                href: factor_path(&self.factors, Some(*way), &self.next),
+            })
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::uploads::{Kind, Uploads, size};
 
 /// The section with the files, and the form that adds one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct TicketFiles {
     /// The earliest first.
     pub(crate) rows: Vec<FileRow>,
@@ -15,6 +15,8 @@ pub(crate) struct TicketFiles {
     pub(crate) hint: String,
     /// What is taken, for the browser's choice of files.
     pub(crate) accept: String,
+    /// Becomes the id of the next file, so that sending twice adds it once.
+    pub(crate) key: AttachmentId,
 }
 
 /// One file.
@@ -35,6 +37,11 @@ pub(crate) struct FileRow {
 }
 
 impl TicketFiles {
+    /// No files, and nothing said of those that would be taken.
+    pub(crate) fn none() -> Self {
+        Self { rows: Vec::new(), hint: String::new(), accept: String::new(), key: AttachmentId::generate() }
+    }
+
     /// Shows files to somebody.
     pub(crate) fn of(files: Vec<Attachment>, actor: &Actor, uploads: &Uploads) -> Self {
         let row = |file: Attachment| FileRow {
@@ -45,11 +52,7 @@ impl TicketFiles {
             may_remove: may_remove(actor, &file),
             name: file.file_name,
         };
-        Self { rows: files.into_iter().map(row).collect(), hint: uploads.hint(), accept: Kind::accepted() }
-    }
-
-    /// The key of the next upload, so that sending twice adds it once.
-    pub(crate) fn key(&self) -> AttachmentId {
-        AttachmentId::generate()
+        let rows = files.into_iter().map(row).collect();
+        Self { rows, hint: uploads.hint(), accept: Kind::accepted(), key: AttachmentId::generate() }
     }
 }

@@ -42,7 +42,7 @@ impl TicketPage {
             ticket,
             is_past: false,
             moved: false,
-            files: TicketFiles::default(),
+            files: TicketFiles::none(),
             file_mistake: None,
             notice: None,
             key,

@@ -1,55 +1,9 @@
 //! Sign-in and sign-out, with the real auth behind.
 
-use api::identity::{IdentityRequest, IdentityResponse};
-use reqwest::{Method, Response, StatusCode};
-use service::Running;
-use testkit::Database;
-use testkit::identity::Signer;
+use reqwest::{Method, StatusCode};
 
 use crate::harness::{Web, location, text, urlencoded};
-
-/// Web with auth behind it, and a person who can sign in.
-struct House {
-    web: Web,
-    auth: Running,
-}
-
-impl House {
-    async fn start() -> Self {
-        let db = Database::create().await;
-        let signing_key =
-            ("YOUTILITY_IDENTITY__SIGNING_KEY".to_owned(), Signer::shared().private_pem().to_owned());
-        let env =
-            [db.env("auth"), testkit::trust_env(), crate::harness::env(&[]), vec![signing_key]].concat();
-        let settings: auth::Settings = service::load_settings(&auth::about(), &[], env).unwrap();
-        let auth = service::spawn(auth::about(), settings, auth::start).await.unwrap();
-        let address = format!("http://{}", auth.address.unwrap());
-        let web = Web::start_with(db, &[("UPSTREAMS__AUTH", &address)]).await;
-        let client = web.db.client("ACME").await;
-        web.db.person(client, "asha").login("asha", "correct horse battery").await;
-        Self { web, auth }
-    }
-
-    /// What auth answers the gateway about a session's token.
-    async fn identity(&self, token: &str) -> Result<String, StatusCode> {
-        let request = self
-            .web
-            .http
-            .post(format!("http://{}/internal/identity", self.auth.address.unwrap()))
-            .header(api::headers::INTERNAL_KEY, testkit::INTERNAL_KEY)
-            .json(&IdentityRequest { token: token.to_owned() });
-        let response = request.send().await.unwrap();
-        match response.status() {
-            StatusCode::OK => Ok(response.json::<IdentityResponse>().await.unwrap().identity),
-            status => Err(status),
-        }
-    }
-
-    async fn sign_in(&self, fields: &[(&str, &str)]) -> Response {
-        let request = self.web.ask(Method::POST, "/login", None).header("accept", "text/html");
-        urlencoded(request, &fields).send().await.unwrap()
-    }
-}
+use crate::house::{House, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_password_gives_a_session_and_leads_where_one_wanted_to_go() {
@@ -62,13 +16,6 @@ async fn the_right_password_gives_a_session_and_leads_where_one_wanted_to_go() {
     assert!(
         cookie.starts_with("__Host-session=") && cookie.contains("HttpOnly") && cookie.contains("Secure")
     );
-}
-
-/// The token in the cookie of an answer.
-fn token(response: &Response) -> String {
-    let cookie = response.headers()["set-cookie"].to_str().unwrap();
-    let value = cookie.split(';').next().unwrap();
-    value.strip_prefix("__Host-session=").unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +79,7 @@ async fn after_too_many_tries_the_page_says_how_long_to_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_auth_the_page_stays_and_says_so() {
     let house = House::start().await;
-    let House { web, auth } = house;
+    let House { web, auth, .. } = house;
     auth.stop().await.unwrap();
     let request = web.ask(Method::POST, "/login", None).header("accept", "text/html");
     let response = urlencoded(request, &[("login", "asha"), ("password", "x")]).send().await.unwrap();

@@ -26,7 +26,9 @@ async fn enqueue(world: &World, mail: &AccountMail) {
     // Who forgot a password names no client.
     let task = match mail {
         AccountMail::Reset { .. } => task,
-        _ => task.tenant(*world.client.as_uuid()),
+        AccountMail::Invite { .. } | AccountMail::Verify { .. } | AccountMail::Notice { .. } => {
+            task.tenant(*world.client.as_uuid())
+        }
     };
     queue::enqueue(&world.admin, &[task]).await.unwrap();
 }

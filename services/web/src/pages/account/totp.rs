@@ -34,10 +34,7 @@ pub(crate) struct ConfirmForm {
 }
 
 /// Says what an authenticator app is, and asks whether to begin.
-pub(crate) async fn show(
-    OwnFrame(frame): OwnFrame,
-    state: Shared,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn show(OwnFrame(frame): OwnFrame, state: Shared) -> Result<HttpResponse, Problem> {
     if let Some(first) = frame.step_up_for(&state, PATH) {
         return Ok(first);
     }
@@ -72,10 +69,11 @@ pub(crate) async fn confirm(
     form: Form<ConfirmForm>,
 ) -> Result<HttpResponse, Problem> {
     let ConfirmForm { uri, code, .. } = form.into_inner();
-    match auth.ask(Method::PUT, AT_AUTH, &ConfirmTotp { code: trimmed(code) }).await? {
+    match auth.ask(Method::PUT, AT_AUTH, &ConfirmTotp { code: trimmed(&code) }).await? {
         Ok(done) => {
             let codes: RecoveryCodes = done.json()?;
-            let said = Some("Your authenticator app is set up. The next time you sign in you are asked for a code.");
+            let said =
+                Some("Your authenticator app is set up. The next time you sign in you are asked for a code.");
             let page = CodesPage { shell: frame.shell, codes: Some(codes.recovery_codes), said };
             Ok(done.with(answer::page(StatusCode::OK, &page)?))
         }
@@ -111,10 +109,7 @@ fn removal(frame: Frame, refusal: Option<String>) -> ConfirmPage {
 }
 
 /// Asks before the app is removed.
-pub(crate) async fn ask_removal(
-    OwnFrame(frame): OwnFrame,
-    state: Shared,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn ask_removal(OwnFrame(frame): OwnFrame, state: Shared) -> Result<HttpResponse, Problem> {
     if let Some(first) = frame.step_up_for(&state, "/account/totp/removal") {
         return Ok(first);
     }

@@ -3,8 +3,8 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use api::security::SecurityQuery;
-use domain::security::SecurityEventKind;
 use domain::Capability;
+use domain::security::SecurityEventKind;
 use service::Problem;
 use service::extract::Query;
 

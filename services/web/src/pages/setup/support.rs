@@ -39,7 +39,10 @@ pub(crate) async fn begin(
     let form = form.into_inner();
     let Ok(minutes) = form.minutes.parse() else {
         let mistakes = Mistakes::of_fields(&[FieldError::new("/minutes", "choose one of these")]);
-        return answer::page(StatusCode::UNPROCESSABLE_ENTITY, &SupportPage { mistakes, ..page(frame, form) });
+        return answer::page(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &SupportPage { mistakes, ..page(frame, form) },
+        );
     };
     let (client_code, reason) = (form.client_code.trim().to_owned(), form.reason.trim().to_owned());
     match auth.ask(Method::POST, AT_AUTH, &BeginElevation { client_code, reason, minutes }).await? {

@@ -117,7 +117,9 @@ pub(crate) async fn show(
 /// The words for what led to the page.
 fn said(word: &str) -> Option<&'static str> {
     match word {
-        "added" => Some("The person is added. Give them capabilities; an invitation goes out if they have a login and an address."),
+        "added" => Some(
+            "The person is added. Give them capabilities; an invitation goes out if they have a login and an address.",
+        ),
         "profile" => Some("Name and address are kept."),
         "capabilities" => Some("The capabilities are kept. They hold at once."),
         "groups" => Some("The groups are kept. They hold at once."),

@@ -81,7 +81,9 @@ pub(crate) async fn add(frame: Frame, auth: Auth, form: Form<UserForm>) -> Resul
             let user: User = done.json()?;
             Ok(done.see_other(&format!("{PATH}/{}?said=added", user.id)))
         }
-        Err(refused) if refused.asks_for_step_up() => Ok(answer::see_other(&step_up_path("/setup/users/new"))),
+        Err(refused) if refused.asks_for_step_up() => {
+            Ok(answer::see_other(&step_up_path("/setup/users/new")))
+        }
         Err(refused) if refused.is_about_the_form() => {
             let (mistakes, refusal) = refused.at(&["name", "code", "email", "login"]);
             let page = NewUserPage { refusal, mistakes, ..page(frame, form) };

@@ -50,7 +50,12 @@ fn factor(way: SecondFactor, refusal: Option<&str>) -> FactorPage {
 }
 
 fn forgot(sent: bool) -> ForgotPage {
-    ForgotPage { shell: nobody(), sent, login: HOSTILE.to_owned(), refusal: (!sent).then(|| HOSTILE.to_owned()) }
+    ForgotPage {
+        shell: nobody(),
+        sent,
+        login: HOSTILE.to_owned(),
+        refusal: (!sent).then(|| HOSTILE.to_owned()),
+    }
 }
 
 fn reset(is_dead: bool) -> ResetPage {
@@ -136,7 +141,8 @@ fn account() -> AccountPage {
 
 /// The account of somebody who has nothing yet and is asked for more.
 fn bare_account() -> AccountPage {
-    let factors = Factors { totp: false, passkeys: Vec::new(), recovery_codes_left: 0, email: None, ..factors() };
+    let factors =
+        Factors { totp: false, passkeys: Vec::new(), recovery_codes_left: 0, email: None, ..factors() };
     let sessions = sessions().into_iter().take(1).collect();
     let devices = Devices { browsers: Vec::new(), handset: None };
     AccountPage { factors, sessions, devices, owes_factor: true, said: None, ..account() }
@@ -221,7 +227,11 @@ fn users() -> UsersPage {
     UsersPage {
         shell: shell(),
         q: HOSTILE.to_owned(),
-        rows: vec![row("Asha Patil", Some("asha"), true), row(HOSTILE, None, true), row("Leaver", Some("x"), false)],
+        rows: vec![
+            row("Asha Patil", Some("asha"), true),
+            row(HOSTILE, None, true),
+            row("Leaver", Some("x"), false),
+        ],
         pager: Pager { next: Some("/setup/users?after=abc".to_owned()), ..Pager::default() },
     }
 }
@@ -273,26 +283,14 @@ fn looking() -> GroupsPage {
 
 /// Name and HTML of every view of this file.
 pub(super) fn every_view() -> Vec<(&'static str, String)> {
-    let question = Question {
-        title: HOSTILE.to_owned(),
-        trail: "Passkey",
-        warning: "It opens your account no more.",
-        action: "/account/totp/removal".to_owned(),
-        button: "Remove",
-    };
-    let wrong = Mistakes::of_fields(&[
-        FieldError::new("/current", "this is not your password"),
-        FieldError::new("/new", "use 12 to 128 characters"),
-    ]);
-    let added = Mistakes::of_fields(&[FieldError::new("/code", "somebody has this code")]);
-    let rows = || {
-        let kinds = SecurityEventKind::ALL.iter().take(12);
-        kinds.zip(1u32..).map(|(kind, times)| event(*kind, (times % 2 == 0).then_some("Asha Patil"), times)).collect()
-    };
-    let capabilities = || CapabilityChoice::all(&grantable(), &group().capabilities, &[]);
-    let group_page =
-        GroupPage { shell: shell(), group: group(), capabilities: capabilities(), said: None, refusal: Some(HOSTILE.to_owned()) };
-    let render = |page: &dyn askama::DynTemplate| page.dyn_render().unwrap();
+    [views_before_sign_in(), views_of_the_account(), views_of_administration()].concat()
+}
+
+fn render(page: &dyn askama::DynTemplate) -> String {
+    page.dyn_render().unwrap()
+}
+
+fn views_before_sign_in() -> Vec<(&'static str, String)> {
     vec![
         ("login", render(&login(None, Some("Your new password is kept. Sign in with it.")))),
         ("login-refused", render(&login(Some("That login name or password is not right."), None))),
@@ -308,6 +306,22 @@ pub(super) fn every_view() -> Vec<(&'static str, String)> {
         ("step-up-password", render(&step_up(Way::Password))),
         ("step-up-code", render(&step_up(Way::Code))),
         ("step-up-passkey", render(&step_up(Way::Passkey))),
+    ]
+}
+
+fn views_of_the_account() -> Vec<(&'static str, String)> {
+    let question = Question {
+        title: HOSTILE.to_owned(),
+        trail: "Passkey",
+        warning: "It opens your account no more.",
+        action: "/account/totp/removal".to_owned(),
+        button: "Remove",
+    };
+    let wrong = Mistakes::of_fields(&[
+        FieldError::new("/current", "this is not your password"),
+        FieldError::new("/new", "use 12 to 128 characters"),
+    ]);
+    vec![
         ("account", render(&account())),
         ("account-bare", render(&bare_account())),
         ("account-password", render(&PasswordPage { shell: shell(), refusal: None, mistakes: wrong })),
@@ -317,11 +331,43 @@ pub(super) fn every_view() -> Vec<(&'static str, String)> {
         ("account-codes", render(&CodesPage { shell: shell(), codes: Some(codes()), said: Some("Set up.") })),
         ("account-codes-ask", render(&CodesPage { shell: shell(), codes: None, said: None })),
         ("account-passkey", render(&PasskeyPage { shell: shell() })),
-        ("account-confirm", render(&ConfirmPage { shell: shell(), question, refusal: Some(HOSTILE.to_owned()) })),
+        (
+            "account-confirm",
+            render(&ConfirmPage { shell: shell(), question, refusal: Some(HOSTILE.to_owned()) }),
+        ),
+    ]
+}
+
+fn views_of_administration() -> Vec<(&'static str, String)> {
+    let added = Mistakes::of_fields(&[FieldError::new("/code", "somebody has this code")]);
+    let rows = || {
+        let kinds = SecurityEventKind::ALL.iter().take(12);
+        kinds
+            .zip(1u32..)
+            .map(|(kind, times)| event(*kind, (times % 2 == 0).then_some("Asha Patil"), times))
+            .collect()
+    };
+    let capabilities = || CapabilityChoice::all(&grantable(), &group().capabilities, &[]);
+    let group_page = GroupPage {
+        shell: shell(),
+        group: group(),
+        capabilities: capabilities(),
+        said: None,
+        refusal: Some(HOSTILE.to_owned()),
+    };
+    vec![
         ("users", render(&users())),
         ("users-region", users().as_list().render().unwrap()),
         ("users-empty", render(&UsersPage { rows: Vec::new(), ..users() })),
-        ("user-new", render(&NewUserPage { shell: shell(), form: UserForm::of(&user()), refusal: None, mistakes: added })),
+        (
+            "user-new",
+            render(&NewUserPage {
+                shell: shell(),
+                form: UserForm::of(&user()),
+                refusal: None,
+                mistakes: added,
+            }),
+        ),
         ("user", render(&user_page())),
         ("user-refused", render(&refused_user_page())),
         ("groups", render(&GroupsPage { shell: shell(), groups: vec![group()] })),
