@@ -376,16 +376,17 @@ begin
           left join elevation on elevation.client_id = session.client_id and elevation.session_id = session.id
                              and elevation.ended_at is null and elevation.expires_at > now()
                              and 'SUPPORT' = any (rights.capabilities)
+                             and exists (select from client where client.client_id = elevation.target_client_id
+                                                              and client.state = 'ACTIVE')
           join client as shown on shown.client_id = coalesce(elevation.target_client_id, session.client_id)
-         cross join lateral (select session.kind = 'WEB' and session.factors < 2
+         cross join lateral (select session.factors < 2
                                     and home.second_factor = 'REQUIRED' as owes) as owing
          where session.token_hash = p_token_hash
            and session.revoked_at is null
            and session.idle_expires_at > now()
            and (session.access_expires_at is null or session.access_expires_at > now())
            and person.enabled
-           and home.state = 'ACTIVE'
-           and shown.state = 'ACTIVE';
+           and home.state = 'ACTIVE';
 end
 $$;
 revoke all on function find_session(bytea, interval) from public;
@@ -416,6 +417,7 @@ begin
                api_key.networks::text[], api_key.client_id
           from api_key
           join person on person.client_id = api_key.client_id and person.id = api_key.person_id and person.enabled
+          join person as maker on maker.client_id = api_key.client_id and maker.id = api_key.created_by and maker.enabled
           join client on client.client_id = api_key.client_id and client.state = 'ACTIVE'
          cross join lateral effective_rights(api_key.client_id, api_key.person_id) as rights
          where api_key.token_hash = p_token_hash and api_key.revoked_at is null and api_key.expires_at > now();
@@ -498,7 +500,7 @@ begin
           from known_device where client_id = current_client_id() and person_id = p_person
          union all
         select kind || ':' || id
-          from person, unnest(array['factor', 'step-up']) as kind
+          from person, unnest(array['factor', 'step-up', 'step-up:password']) as kind
          where client_id = current_client_id() and id = p_person);
     get diagnostics gone = row_count;
     return gone;

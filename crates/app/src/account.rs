@@ -105,7 +105,8 @@ pub async fn change_password(
             // A handset's token is short and replaced by its refresh token.
             if proof.kind == SessionKind::Web {
                 let proven = Proven { token_hash: change.token_hash, factors: proof.factors };
-                rotate(&tx, change.session_id, person, proven, now).await?;
+                // Knowing the old password proves no more than it did: the time of the last proof stays.
+                rotate(&tx, change.session_id, person, proven, proof.authenticated_at).await?;
             }
             tx.audit(&about_person("password_changed", person, json!({}))).await?;
             request_mail(
@@ -140,12 +141,12 @@ pub(crate) async fn rotate(
     session: SessionId,
     person: PersonId,
     proven: Proven,
-    now: Timestamp,
+    proven_at: Timestamp,
 ) -> Result<(), Error> {
     let new = NewToken {
         token_hash: proven.token_hash,
         factors: proven.factors,
-        authenticated_at: now,
+        authenticated_at: proven_at,
         access_expires_at: None,
     };
     match tx.replace_session_token(session, person, &new).await {

@@ -84,6 +84,9 @@ pub async fn make(
                 let unknown = FieldError::new("/person_id", "name a person of your client");
                 return Err(AccountError::InvalidKey(vec![unknown]).into());
             };
+            if person_id != maker {
+                refuse_reserved(&tx, actor, person_id).await?;
+            }
             let key = ApiKey {
                 id: ApiKeyId::generate(),
                 name: new.name.trim().to_owned(),
@@ -102,6 +105,13 @@ pub async fn make(
             Ok(key)
         })
         .await
+}
+
+/// Refuses to act in the name of somebody who reaches every client.
+async fn refuse_reserved(tx: &Tx, actor: &Actor, person: PersonId) -> Result<(), Error> {
+    let user = tx.user(person).await?.ok_or(AccountError::UserNotFound(person))?;
+    let beyond = user.capabilities.iter().find(|one| !one.is_granted_by_client() && !actor.may(**one));
+    beyond.map_or(Ok(()), |capability| Err(Error::Forbidden(*capability)))
 }
 
 async fn keep(tx: &Tx, key: &ApiKey, token_hash: [u8; 32], maker: PersonId) -> Result<(), Error> {

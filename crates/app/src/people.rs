@@ -235,6 +235,31 @@ pub async fn end_sessions(store: &Store, actor: &Actor, id: PersonId, now: Times
         .await
 }
 
+/// Releases the handset somebody is bound to and ends its sessions, so that they may sign in with another one; says whether
+/// there was one.
+///
+/// # Errors
+/// `forbidden`, `user-not-found`.
+pub async fn release_handset(
+    store: &Store,
+    actor: &Actor,
+    id: PersonId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    right::require(actor, Capability::Admin)?;
+    store
+        .run_tx(actor, "release_handset_of_user", |tx| async move {
+            found(&tx, id).await?;
+            let Some(bound) = tx.bound_handset(id).await? else { return Ok(false) };
+            let ended = tx.end_handset_sessions(id, bound.id).await?;
+            tx.release_handset(bound.id, id).await?;
+            let change = change_of("handset_released", id, json!({ "sessions": ended }));
+            note(&tx, actor, &Change { kind: SecurityEventKind::SessionRevoked, ..change }, now).await?;
+            Ok(true)
+        })
+        .await
+}
+
 /// Lets somebody try again who tried too often; answers how many counters were forgotten.
 ///
 /// # Errors

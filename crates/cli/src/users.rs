@@ -144,7 +144,7 @@ fn labels(capabilities: &[Capability]) -> String {
 async fn change_person(options: &PersonGrants, grant: Grant) -> Result<()> {
     let Found { store, actor, person } = person(&options.person).await?;
     let wanted = &options.capabilities;
-    let changed = store.run_tx(&actor, "change_capabilities", |tx| async move {
+    let changed = store.run_in_turn(&actor, "change_capabilities", |tx| async move {
         let changed = match grant {
             Grant::Give => tx.grant_person(person, wanted).await?,
             Grant::Take => tx.take_from_person(person, wanted).await?,
@@ -160,7 +160,7 @@ async fn change_person(options: &PersonGrants, grant: Grant) -> Result<()> {
 async fn change_client(options: &ClientGrants, grant: Grant) -> Result<()> {
     let (store, actor) = one(&options.client).await?;
     let (wanted, client) = (&options.capabilities, actor.client_id);
-    let changed = store.run_tx(&actor, "change_client_capabilities", |tx| async move {
+    let changed = store.run_in_turn(&actor, "change_client_capabilities", |tx| async move {
         let changed = match grant {
             Grant::Give => tx.grant_client(wanted).await?,
             Grant::Take => tx.take_from_client(wanted).await?,

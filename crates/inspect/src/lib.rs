@@ -11,7 +11,7 @@ mod html;
 mod inspection;
 mod inspector;
 mod json;
-mod multipart;
+pub mod multipart;
 pub mod path;
 mod patterns;
 mod policy;

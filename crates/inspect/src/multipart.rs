@@ -20,10 +20,8 @@ pub(crate) fn inspect_multipart(inspection: &mut Inspection<'_>, body: &[u8], bo
     let delimiter = format!("\r\n--{boundary}");
     let finder = memmem::Finder::new(&delimiter);
     let opening = delimiter.as_bytes().get(2..).unwrap_or(b"");
-    let mut rest = match body.strip_prefix(opening) {
-        Some(rest) => Some(rest),
-        None => finder.find(body).and_then(|at| body.get(at + delimiter.len()..)),
-    };
+    // Nothing may stand before the first delimiter: two readers might find it in different places.
+    let mut rest = body.strip_prefix(opening);
     let mut parts = 0;
     while let Some(part) = rest.and_then(|rest| rest.strip_prefix(b"\r\n")) {
         parts += 1;
@@ -36,9 +34,22 @@ pub(crate) fn inspect_multipart(inspection: &mut Inspection<'_>, body: &[u8], bo
         inspect_part(inspection, part.get(..end).unwrap_or(part));
         rest = part.get(end + delimiter.len()..);
     }
-    if !rest.is_some_and(|rest| rest.starts_with(b"--")) {
+    if !matches!(rest, Some(b"--" | b"--\r\n")) {
         inspection.finding(Place::Body, b"", MULTIPART_SYNTAX);
     }
+}
+
+/// The boundary that a media type names.
+#[must_use]
+pub fn boundary(content_type: &str) -> Option<&str> {
+    parameter(content_type.split_once(';')?.1, "boundary")
+}
+
+/// Whether the headers of a part say that it is a file.
+#[must_use]
+pub fn is_file(headers: &[u8]) -> bool {
+    let mut dispositions = headers.split(|byte| *byte == b'\n').filter_map(disposition);
+    dispositions.any(|one| parameter(one, "filename").is_some() || parameter(one, "filename*").is_some())
 }
 
 fn inspect_part(inspection: &mut Inspection<'_>, part: &[u8]) {

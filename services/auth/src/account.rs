@@ -27,6 +27,10 @@ pub(crate) async fn change_password(
     if form.current.chars().count() > PASSWORD_CHARACTERS_MAX {
         return Err(refused(vec![FieldError::new("/current", "use 1 to 128 characters")]));
     }
+    // Whoever has a second factor has proven it lately: a password alone must not open what a factor guards.
+    if state.ask(app::factor::factors(&state.store, actor)).await?.any() {
+        step_up::require(&state, &caller).await?;
+    }
     let compared = step_up::verify_password(&state, actor, Secret::new(form.current)).await?;
     let owner = state.ask(app::account::owner(&state.store, actor)).await?;
     let rules = state.password_rules.clone();

@@ -100,8 +100,13 @@ fn purpose(kind: GuessKind) -> CeremonyPurpose {
 
 /// Counts a guess of a person.
 pub(crate) async fn take_guess(state: &State, person: PersonId, kind: GuessKind) -> Result<(), Problem> {
+    take_guess_at(state, &person.to_string(), kind).await
+}
+
+/// Counts a guess at what has a counter of its own.
+pub(crate) async fn take_guess_at(state: &State, subject: &str, kind: GuessKind) -> Result<(), Problem> {
     let limit = state.accounts.limit(state.accounts.guesses_max);
-    state.ask(app::guess::take(&state.store, kind, &person.to_string(), limit)).await
+    state.ask(app::guess::take(&state.store, kind, subject, limit)).await
 }
 
 /// Notes a wrong proof and refuses it.

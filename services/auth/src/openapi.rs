@@ -257,6 +257,7 @@ const OPERATIONS: &[Operation] = &[
     operation(("GET", "/api/v1/users/{id}/sessions"), "Lists a person's sessions", None, ok::<Sessions>()),
     operation(("DELETE", "/api/v1/users/{id}/sessions"), "Ends a person's sessions", None, NOTHING),
     operation(("DELETE", "/api/v1/users/{id}/factors"), "Takes a person's second factors", None, NOTHING),
+    operation(("DELETE", "/api/v1/users/{id}/handset"), "Releases a person's handset", None, NOTHING),
     operation(("POST", "/api/v1/users/{id}/unlock"), "Forgets a person's counted attempts", None, NOTHING),
     operation(("GET", "/api/v1/groups"), "Lists groups, and what may be given", None, ok::<Groups>()),
     operation(

@@ -65,6 +65,7 @@ const TABLE: &[Route] = &[
     Route::get("/api/v1/users/{id}/sessions", Call(Capability::Admin), || to(users::list_sessions)),
     Route::delete("/api/v1/users/{id}/sessions", Call(Capability::Admin), || to(users::end_sessions)),
     Route::delete("/api/v1/users/{id}/factors", Call(Capability::Admin), || to(users::remove_factors)),
+    Route::delete("/api/v1/users/{id}/handset", Call(Capability::Admin), || to(users::release_handset)),
     Route::post("/api/v1/users/{id}/unlock", Call(Capability::Admin), || to(users::unlock_user)),
     Route::get("/api/v1/groups", Call(Capability::Admin), || to(groups::list_groups)),
     Route::put("/api/v1/groups/{id}/capabilities", Call(Capability::Admin), || {

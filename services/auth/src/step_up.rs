@@ -90,19 +90,21 @@ async fn password_is_enough(state: &State, actor: &Actor) -> Result<(), Problem>
     Ok(())
 }
 
-/// Compares the password of somebody who is signed in, counted as a guess; answers with the hash it was compared with.
+/// Compares the password of somebody who is signed in, counted as a guess apart from those at second factors: whoever knows
+/// the one must not win tries at the other. Answers with the hash it was compared with.
 pub(crate) async fn verify_password(
     state: &State,
     actor: &Actor,
     password: Secret,
 ) -> Result<String, Problem> {
     let person = visit::person(actor)?;
-    factors::take_guess(state, person, GuessKind::StepUp).await?;
+    let subject = format!("password:{person}");
+    factors::take_guess_at(state, &subject, GuessKind::StepUp).await?;
     let hash = state.ask(app::account::password_hash(&state.store, actor)).await?;
     let is_right = state.passwords.verify_again(hash.clone(), password).await?;
     match hash {
         Some(hash) if is_right => {
-            state.ask(app::guess::forget(&state.store, GuessKind::StepUp, &person.to_string())).await?;
+            state.ask(app::guess::forget(&state.store, GuessKind::StepUp, &subject)).await?;
             Ok(hash)
         }
         _ => factors::refuse(state, actor, "password").await,

@@ -159,6 +159,18 @@ pub(crate) async fn end_sessions(
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// Releases the handset of a person who lost it or has another one.
+pub(crate) async fn release_handset(
+    caller: Caller,
+    id: Path<PersonId>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    step_up::require(&state, &caller).await?;
+    let now = state.clock.now();
+    state.ask(app::people::release_handset(&state.store, &caller.actor, *id, now)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// Takes every second factor from a person.
 pub(crate) async fn remove_factors(
     caller: Caller,

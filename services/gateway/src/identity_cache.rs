@@ -104,9 +104,9 @@ impl Entry {
         self.identity.as_ref().is_some_and(|identity| identity.session_id == session)
     }
 
-    /// An identity that does not say whose rights it carries may carry any.
+    /// An identity that does not say whose rights it carries may carry any; a token of nobody's may be somebody's again.
     fn carries_rights_of(&self, client: ClientId) -> bool {
-        self.identity.as_ref().is_some_and(|identity| identity.client_id.is_none_or(|own| own == client))
+        self.identity.as_ref().is_none_or(|identity| identity.client_id.is_none_or(|own| own == client))
     }
 }
 

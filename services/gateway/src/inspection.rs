@@ -99,7 +99,7 @@ pub(crate) fn upload_bytes_max(visit: &Visit<'_>) -> Option<usize> {
 /// Looks at an upload on its way; what it finds is told when the upload ends.
 pub(crate) fn watch_upload(visit: &Visit<'_>, gate: &Gate) -> Watch {
     let content_type = media_type(visit.request).to_owned();
-    let boundary = boundary(&content_type);
+    let boundary = inspect::multipart::boundary(&content_type).unwrap_or("");
     let bytes_max =
         visit.inspector.map_or(UNWATCHED_BYTES_MAX, |inspector| inspector.policy().limits.request_bytes_max);
     let (spool, clock) = (Arc::clone(&gate.spool), gate.clock.clone());
@@ -131,15 +131,9 @@ impl Watch {
         let verdict = skim
             .form()
             .ok()
-            .and_then(|form| judge(|| inspector.inspect_body(&RequestParts { body: Some(form), ..parts })));
+            .and_then(|form| judge(|| inspector.inspect_body(&RequestParts { body: Some(&form), ..parts })));
         act(verdict, tell)
     }
-}
-
-fn boundary(content_type: &str) -> &str {
-    let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-    let mut named = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
-    named.next().map_or("", |(_, value)| value.trim().trim_matches('"'))
 }
 
 fn begins_with(text: &str, known: &str) -> bool {

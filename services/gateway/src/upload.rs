@@ -11,8 +11,9 @@ const HEAD_BYTES_MAX: usize = 8_192;
 /// What the head of the part with the token says.
 const TOKEN: &[u8] = b"name=\"csrf_token\"";
 
-const FILE_NAME: &[u8] = b"filename";
 const HEAD_END: &[u8] = b"\r\n\r\n";
+/// What stands behind the last boundary.
+const END: &[u8] = b"--\r\n";
 
 /// Where in the form the next byte is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +79,13 @@ impl Skim {
     }
 
     /// What was collected, as a form again; an error when that is not all of it.
-    pub(crate) fn form(&self) -> Result<&[u8], Unspecified> {
-        if self.is_cut { Err(Unspecified) } else { Ok(self.collected.get(2..).unwrap_or(b"")) }
+    pub(crate) fn form(mut self) -> Result<Vec<u8>, Unspecified> {
+        if self.place == Place::Head && END.starts_with(&self.unread) {
+            let end = self.unread.split();
+            self.keep(&end);
+        }
+        // The line end before the first boundary is ours.
+        if self.is_cut { Err(Unspecified) } else { Ok(self.collected.split_off(2.min(self.collected.len()))) }
     }
 
     /// Goes on to the next boundary or the next part's content; `false` when more bytes are needed for that.
@@ -114,8 +120,13 @@ impl Skim {
     }
 
     fn read_head(&mut self) -> bool {
+        if END.starts_with(&self.unread) {
+            return false; // perhaps the end, when nothing else comes
+        }
         if self.unread.starts_with(b"--") {
-            self.keep(b"--\r\n");
+            // What only begins like the end is kept as it is, so that it is seen to be none.
+            let shown = self.unread.split_to(self.unread.len().min(END.len()));
+            self.keep(&shown);
             self.place = Place::Over;
             return true;
         }
@@ -123,7 +134,7 @@ impl Skim {
             let head = self.unread.split_to(at + HEAD_END.len());
             self.keep(&head);
             self.parts += 1;
-            let is_file = memmem::find(&head.to_ascii_lowercase(), FILE_NAME).is_some();
+            let is_file = inspect::multipart::is_file(&head);
             if self.parts == 1 && !is_file && memmem::find(&head, TOKEN).is_some() {
                 self.token_begins = Some(self.collected.len());
             }
@@ -160,18 +171,18 @@ mod tests {
         skim
     }
 
-    fn form(skim: &Skim) -> String {
-        String::from_utf8(skim.form().unwrap().to_vec()).unwrap()
+    fn form(skim: Skim) -> String {
+        String::from_utf8(skim.form().unwrap()).unwrap()
     }
 
     #[test]
     fn a_form_is_collected_without_its_files_however_it_arrives() {
         let text = FORM.replace("--binary", "--xinary");
-        let whole = form(&skim(&text, text.len()));
+        let whole = form(skim(&text, text.len()));
         assert!(whole.starts_with("--b\r\n") && whole.ends_with("hello\r\n--b--\r\n"), "{whole}");
         assert!(whole.contains("filename=\"a.png\"") && !whole.contains("inary"), "{whole}");
         for piece in 1..40 {
-            assert_eq!(form(&skim(&text, piece)), whole, "pieces of {piece}");
+            assert_eq!(form(skim(&text, piece)), whole, "pieces of {piece}");
         }
     }
 
@@ -187,6 +198,20 @@ mod tests {
         let open = skim("--b\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nt0k", 7);
         assert!(!open.knows_first());
         assert_eq!(open.token(), None);
+    }
+
+    #[test]
+    fn only_a_content_disposition_makes_a_file_and_only_a_whole_line_is_the_end() {
+        let text =
+            "--b\r\nX-A: filename=x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--b--";
+        for piece in [1, 3, 1000] {
+            assert_eq!(form(skim(text, piece)), text);
+            let shadow = "--b--X\r\n--b\r\n\r\nhidden\r\n--b--";
+            assert!(
+                !form(skim(shadow, piece)).ends_with("--b--\r\n"),
+                "it is no end to the inspector either"
+            );
+        }
     }
 
     #[test]

@@ -54,25 +54,25 @@ impl Auth {
 
     /// Reads something.
     pub(crate) async fn read(&self, path: &str) -> Result<Outcome, Problem> {
-        self.send(self.call(Method::GET, path)?).await
+        self.send(self.call(&Method::GET, path)?).await
     }
 
     /// Has something done that its address says all about.
-    pub(crate) async fn order(&self, method: Method, path: &str) -> Result<Outcome, Problem> {
+    pub(crate) async fn order(&self, method: &Method, path: &str) -> Result<Outcome, Problem> {
         self.send(self.call(method, path)?).await
     }
 
     /// Has something done.
     pub(crate) async fn ask(
         &self,
-        method: Method,
+        method: &Method,
         path: &str,
         body: &impl Serialize,
     ) -> Result<Outcome, Problem> {
         self.send(self.call(method, path)?.json(body)).await
     }
 
-    fn call(&self, method: Method, path: &str) -> Result<RequestBuilder, Problem> {
+    fn call(&self, method: &Method, path: &str) -> Result<RequestBuilder, Problem> {
         let method = reqwest::Method::from_bytes(method.as_str().as_bytes()).map_err(unfit)?;
         let address = self.state.auth.join(path).map_err(unfit)?;
         let call = self

@@ -22,9 +22,27 @@ pub(crate) fn capability(capability: Capability) -> (&'static str, &'static str)
     }
 }
 
+/// Somebody who signs in or not.
+pub(crate) trait SignsIn {
+    /// Whether they may, and whether they have a login name.
+    fn may_and_can(&self) -> (bool, bool);
+}
+
+impl SignsIn for api::user::UserRow {
+    fn may_and_can(&self) -> (bool, bool) {
+        (self.enabled, self.login.is_some())
+    }
+}
+
+impl SignsIn for api::user::User {
+    fn may_and_can(&self) -> (bool, bool) {
+        (self.enabled, self.login.is_some())
+    }
+}
+
 /// Whether somebody signs in.
-pub(crate) fn access(enabled: bool, has_login: bool) -> Words {
-    match (enabled, has_login) {
+pub(crate) fn access(person: &impl SignsIn) -> Words {
+    match person.may_and_can() {
         (false, _) => words("red", "lock", "Blocked"),
         (true, true) => words("green", "state-resolved", "Signs in"),
         (true, false) => words("grey", "dot", "No login"),

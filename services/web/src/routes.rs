@@ -75,6 +75,7 @@ const TABLE: &[Route] = &[
     Route::post("/setup/users/{id}/sites", PageFor(Admin), || to(setup::user::set_sites)),
     Route::post("/setup/users/{id}/invitation", PageFor(Admin), || to(setup::user::invite)),
     Route::post("/setup/users/{id}/sessions/end", PageFor(Admin), || to(setup::user::end_sessions)),
+    Route::post("/setup/users/{id}/handset/release", PageFor(Admin), || to(setup::user::release_handset)),
     Route::post("/setup/users/{id}/factors/remove", PageFor(Admin), || to(setup::user::remove_factors)),
     Route::get("/setup/groups", PageFor(Admin), || to(setup::groups::list)),
     Route::get("/setup/groups/{id}", PageFor(Admin), || to(setup::groups::show)),

@@ -77,7 +77,7 @@ pub async fn set_sites(
 ) -> Result<(), Error> {
     right::require(actor, Capability::Admin)?;
     store
-        .run_tx(actor, "set_sites", |tx| async move {
+        .run_in_turn(actor, "set_sites", |tx| async move {
             let user = found(&tx, id).await?;
             touchable(actor, &user)?;
             tx.set_sites(id, sites).await?;
@@ -135,6 +135,7 @@ pub async fn set_group_capabilities(
             let group = groups.into_iter().find(|group| group.id == id);
             let group = group.ok_or(AccountError::GroupNotFound(id))?;
             refuse_ungrantable(&tx, capabilities, &[]).await?;
+            refuse_raising_oneself(&tx, actor, id, capabilities).await?;
             tx.set_group_capabilities(id, capabilities).await?;
             keep_an_administrator(&tx).await?;
             let change = Change {
@@ -145,6 +146,22 @@ pub async fn set_group_capabilities(
             note(&tx, actor, &change, now).await
         })
         .await
+}
+
+/// Refuses to give a group what its giver would win by it.
+async fn refuse_raising_oneself(
+    tx: &Tx,
+    actor: &Actor,
+    group: GroupId,
+    capabilities: &[Capability],
+) -> Result<(), Error> {
+    let Some(person) = actor.person_id else { return Ok(()) };
+    let wins = capabilities.iter().any(|one| !actor.may(*one));
+    if wins && tx.user(person).await?.is_some_and(|user| user.groups.contains(&group)) {
+        let own = FieldError::new("/capabilities", "you are in this group: ask another administrator");
+        return Err(AccountError::InvalidUser(vec![own]).into());
+    }
+    Ok(())
 }
 
 /// What the client has bought and may hand out.

@@ -41,7 +41,7 @@ fn new_session(token: u8) -> NewSession {
         user_agent: "tests".to_owned(),
         address: address("192.0.2.1"),
         new_hash: None,
-        device: app::sign_in::DeviceMark::default(),
+        device: sign_in::DeviceMark::default(),
         correlation_id: CorrelationId::generate(),
     }
 }

@@ -77,6 +77,36 @@ async fn whoever_has_an_authenticator_proves_with_it_and_not_with_the_password()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_alone_opens_nothing_that_a_second_factor_guards() {
+    let ground = Ground::lay().await;
+    let auth = Auth::on(&ground).await;
+    let mut browser = Browser::of(&auth, "asha").await;
+    let (mut phone, _) = browser.add_totp().await;
+    grow_old(&ground).await;
+    let change = json!({ "current": PASSWORD, "new": "Lantern-over-the-9-gates" });
+    let refused = browser.send_json("PUT", "/api/v1/account/password", change.clone()).await;
+    assert_eq!(problem(refused).await.1["type"], "/problems/step-up-required");
+    assert_eq!(browser.send_json("POST", PATH, json!({ "code": phone.code() })).await.status(), 204);
+    assert_eq!(browser.send_json("PUT", "/api/v1/account/password", change).await.status(), 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_password_gives_back_no_tries_at_codes() {
+    let ground = Ground::lay().await;
+    let auth = Auth::on(&ground).await;
+    let mut browser = Browser::of(&auth, "asha").await;
+    browser.add_totp().await;
+    for _ in 0..5 {
+        let answer = browser.send_json("POST", PATH, json!({ "code": "000000" })).await;
+        assert_eq!(problem(answer).await.1["type"], "/problems/factor-refused");
+    }
+    let weak = json!({ "current": PASSWORD, "new": "short" });
+    browser.send_json("PUT", "/api/v1/account/password", weak).await;
+    let answer = browser.send_json("POST", PATH, json!({ "code": "000000" })).await;
+    assert_eq!(problem(answer).await.1["type"], "/problems/factor-limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn five_wrong_proofs_are_looked_at_and_not_one_more() {
     let ground = Ground::lay().await;
     let auth = Auth::on(&ground).await;

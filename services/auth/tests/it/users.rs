@@ -305,6 +305,7 @@ async fn the_account_of_who_reaches_every_client_is_not_for_an_administrator_of_
         ("PUT", format!("{path}/capabilities"), json!({"capabilities": []})),
         ("POST", format!("{path}/invitation"), json!({})),
         ("DELETE", format!("{path}/factors"), json!({})),
+        ("DELETE", format!("{path}/handset"), json!({})),
     ] {
         let answer = admin.send_json(method, &path, change).await;
         assert_eq!(code(answer).await, (403, "forbidden".into()), "{method} {path}");
@@ -336,6 +337,7 @@ async fn changes_ask_who_sits_there_after_five_minutes() {
         ("POST", format!("{path}/invitation"), json!({})),
         ("DELETE", format!("{path}/sessions"), json!({})),
         ("DELETE", format!("{path}/factors"), json!({})),
+        ("DELETE", format!("{path}/handset"), json!({})),
         ("POST", format!("{path}/unlock"), json!({})),
         ("PUT", format!("/api/v1/groups/{group}/capabilities"), json!({"capabilities": []})),
     ] {

@@ -67,7 +67,7 @@ pub(crate) async fn submit(
         recovery_code: recovery_code.as_deref().map(trimmed),
         passkey: None,
     };
-    match auth.ask(Method::POST, &format!("{SESSION}/factor"), &given).await {
+    match auth.ask(&Method::POST, &format!("{SESSION}/factor"), &given).await {
         Ok(Ok(done)) => Ok(done.see_other(&page.next)),
         Ok(Err(refused)) if refused.status == StatusCode::UNAUTHORIZED => {
             Ok(answer::see_other(&format!("/login?said=late&{}", frame::pair("next", &page.next))))

@@ -90,7 +90,7 @@ pub(crate) async fn submit(
         refusal: Some(refusal),
         said: None,
     };
-    match auth.ask(Method::POST, SESSION, &sign_in).await {
+    match auth.ask(&Method::POST, SESSION, &sign_in).await {
         Ok(Ok(done)) => welcome(done, &next),
         Ok(Err(refused)) => {
             let response = answer::page(refused.status, &page(refused.words()))?;

@@ -50,7 +50,7 @@ pub(crate) async fn send_link(
         login: login.clone(),
         refusal: Some(refusal),
     };
-    match auth.ask(Method::POST, "/api/v1/recovery", &AskRecovery { login: login.clone() }).await {
+    match auth.ask(&Method::POST, "/api/v1/recovery", &AskRecovery { login: login.clone() }).await {
         Ok(Ok(_done)) => Ok(answer::see_other("/forgot?sent=yes")),
         Ok(Err(refused)) => Ok(refused.with(answer::page(refused.status, &page(refused.words()))?)),
         Err(problem) => unavailable(&problem, &page(UNAVAILABLE.to_owned())),
@@ -84,7 +84,7 @@ pub(crate) async fn choose_password(
 ) -> Result<HttpResponse, Problem> {
     let ResetForm { token, password, .. } = form.into_inner();
     let page = reset_page(frame, token.clone());
-    match auth.ask(Method::POST, "/api/v1/recovery/token", &UseRecovery { token, password }).await {
+    match auth.ask(&Method::POST, "/api/v1/recovery/token", &UseRecovery { token, password }).await {
         Ok(Ok(done)) => Ok(done.see_other("/login?said=password")),
         Ok(Err(refused)) => {
             let is_dead = refused.status == StatusCode::FORBIDDEN;
@@ -119,7 +119,7 @@ pub(crate) async fn prove_address(
     form: Form<VerifyForm>,
 ) -> Result<HttpResponse, Problem> {
     let token = form.into_inner().token;
-    match auth.ask(Method::POST, "/api/v1/email-verification", &VerifyEmail { token }).await? {
+    match auth.ask(&Method::POST, "/api/v1/email-verification", &VerifyEmail { token }).await? {
         Ok(done) if caller.is_some() => Ok(done.see_other("/account?said=verified")),
         Ok(done) => Ok(done.see_other("/login?said=verified")),
         Err(refused) if refused.status == StatusCode::FORBIDDEN => {

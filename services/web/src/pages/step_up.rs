@@ -66,7 +66,7 @@ pub(crate) async fn submit(
     let StepUpForm { next, password, code, .. } = form.into_inner();
     let next = local_or_start(&next);
     let given = StepUp { password, code: code.as_deref().map(trimmed), passkey: None };
-    match auth.ask(Method::POST, "/api/v1/account/step-up", &given).await? {
+    match auth.ask(&Method::POST, "/api/v1/account/step-up", &given).await? {
         Ok(done) => Ok(done.see_other(&next)),
         Err(refused) if refused.is_about_the_form() => {
             let factors: Factors = auth.get("/api/v1/account/factors").await?;

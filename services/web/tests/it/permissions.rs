@@ -201,17 +201,15 @@ async fn a_program_needs_no_pages_right_and_a_key_without_the_scope_gets_a_403()
             (Needs::OwnAccount, _) => Some("person-required"),
             (Needs::Nothing | Needs::InternalKey | Needs::BrokerKey | Needs::AnySignIn, _) => continue,
         };
-        match expected {
-            Some(code) => assert_eq!(code_of(&ground.web, route, ground.ticket, &scoped).await, code),
-            None => {
-                let status = try_route(&ground.web, route, ground.ticket, Some(&scoped)).await;
-                // The id is a ticket's: whoever may read gets as far as not finding a file of that id.
-                let is_about_a_file = route.path().starts_with("/api/v1/attachments/");
-                let got_in =
-                    if is_about_a_file { status == StatusCode::NOT_FOUND } else { status.is_success() };
-                assert!(got_in, "{status}: {route:?}");
-            }
+        if let Some(code) = expected {
+            assert_eq!(code_of(&ground.web, route, ground.ticket, &scoped).await, code);
+            continue;
         }
+        let status = try_route(&ground.web, route, ground.ticket, Some(&scoped)).await;
+        // The id is a ticket's: whoever may read gets as far as not finding a file of that id.
+        let is_about_a_file = route.path().starts_with("/api/v1/attachments/");
+        let got_in = if is_about_a_file { status == StatusCode::NOT_FOUND } else { status.is_success() };
+        assert!(got_in, "{status}: {route:?}");
     }
     ground.is_untouched().await;
 }
@@ -244,16 +242,13 @@ async fn who_owes_a_second_factor_is_led_to_it_and_gets_nothing_else() {
     let ground = Ground::lay().await;
     let owing = Identity { owes_factor: true, ..ground.tenant.with(&[]) };
     for route in routes().iter().filter(|route| !asked(route.needs()).is_empty()) {
-        match route.needs() {
-            Needs::Call(_) => {
-                let code = code_of(&ground.web, route, ground.ticket, &owing).await;
-                assert_eq!(code, "second-factor-owed", "{route:?}");
-            }
-            _ => {
-                let answer = request(&ground.web, route, ground.ticket, Some(&owing)).send().await.unwrap();
-                assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{route:?}");
-                assert_eq!(answer.headers()["location"], "/account", "{route:?}");
-            }
+        if let Needs::Call(_) = route.needs() {
+            let code = code_of(&ground.web, route, ground.ticket, &owing).await;
+            assert_eq!(code, "second-factor-owed", "{route:?}");
+        } else {
+            let answer = request(&ground.web, route, ground.ticket, Some(&owing)).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{route:?}");
+            assert_eq!(answer.headers()["location"], "/account", "{route:?}");
         }
     }
     ground.is_untouched().await;

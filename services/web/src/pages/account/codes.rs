@@ -29,7 +29,7 @@ pub(crate) async fn make(
     auth: Auth,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    match auth.order(Method::POST, "/api/v1/account/recovery-codes").await? {
+    match auth.order(&Method::POST, "/api/v1/account/recovery-codes").await? {
         Ok(done) => {
             let codes: RecoveryCodes = done.json()?;
             let page = CodesPage { shell: frame.shell, codes: Some(codes.recovery_codes), said: None };

@@ -63,7 +63,7 @@ pub(crate) async fn remove(
     id: Path<PasskeyId>,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    match auth.order(Method::DELETE, &format!("/api/v1/account/passkeys/{}", *id)).await? {
+    match auth.order(&Method::DELETE, &format!("/api/v1/account/passkeys/{}", *id)).await? {
         Err(refused) if !refused.asks_for_step_up() && refused.is_about_the_form() => {
             let passkey = find(&auth, *id).await?;
             answer::page(refused.status, &removal(frame, &passkey, Some(refused.words())))

@@ -40,7 +40,7 @@ pub(crate) async fn submit(
     form: Form<PasswordForm>,
 ) -> Result<HttpResponse, Problem> {
     let PasswordForm { current, new, .. } = form.into_inner();
-    match auth.ask(Method::PUT, "/api/v1/account/password", &ChangePassword { current, new }).await? {
+    match auth.ask(&Method::PUT, "/api/v1/account/password", &ChangePassword { current, new }).await? {
         Ok(done) => Ok(done.see_other("/account?said=password")),
         Err(refused) if refused.asks_for_step_up() => {
             Ok(answer::see_other(&step_up_path("/account/password")))

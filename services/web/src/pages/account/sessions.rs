@@ -20,7 +20,7 @@ pub(crate) async fn end(
     id: Path<SessionId>,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = auth.order(Method::DELETE, &format!("{SESSIONS}/{}", *id)).await?;
+    let outcome = auth.order(&Method::DELETE, &format!("{SESSIONS}/{}", *id)).await?;
     settle(outcome, "/account?said=session", PATH)
 }
 
@@ -30,7 +30,7 @@ pub(crate) async fn end_others(
     auth: Auth,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = auth.order(Method::DELETE, SESSIONS).await?;
+    let outcome = auth.order(&Method::DELETE, SESSIONS).await?;
     settle(outcome, "/account?said=others", PATH)
 }
 
@@ -41,6 +41,6 @@ pub(crate) async fn forget(
     id: Path<Uuid>,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = auth.order(Method::DELETE, &format!("/api/v1/account/devices/{}", *id)).await?;
+    let outcome = auth.order(&Method::DELETE, &format!("/api/v1/account/devices/{}", *id)).await?;
     settle(outcome, "/account?said=device", PATH)
 }

@@ -63,6 +63,6 @@ pub(crate) async fn verify_email(
     auth: Auth,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = auth.order(Method::POST, "/api/v1/account/email/verification").await?;
+    let outcome = auth.order(&Method::POST, "/api/v1/account/email/verification").await?;
     settle(outcome, "/account?said=mailed", PATH)
 }

@@ -47,7 +47,7 @@ pub(crate) async fn begin(
     auth: Auth,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    match auth.order(Method::POST, AT_AUTH).await? {
+    match auth.order(&Method::POST, AT_AUTH).await? {
         Ok(done) => {
             let begun = begun(done.json()?)?;
             let page = TotpPage { shell: frame.shell, begun: Some(begun), refusal: None };
@@ -69,7 +69,7 @@ pub(crate) async fn confirm(
     form: Form<ConfirmForm>,
 ) -> Result<HttpResponse, Problem> {
     let ConfirmForm { uri, code, .. } = form.into_inner();
-    match auth.ask(Method::PUT, AT_AUTH, &ConfirmTotp { code: trimmed(&code) }).await? {
+    match auth.ask(&Method::PUT, AT_AUTH, &ConfirmTotp { code: trimmed(&code) }).await? {
         Ok(done) => {
             let codes: RecoveryCodes = done.json()?;
             let said =
@@ -122,7 +122,7 @@ pub(crate) async fn remove(
     auth: Auth,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    match auth.order(Method::DELETE, AT_AUTH).await? {
+    match auth.order(&Method::DELETE, AT_AUTH).await? {
         Err(refused) if !refused.asks_for_step_up() && refused.is_about_the_form() => {
             answer::page(refused.status, &removal(frame, Some(refused.words())))
         }

@@ -60,7 +60,7 @@ pub(crate) async fn set_capabilities(
 ) -> Result<HttpResponse, Problem> {
     let set = SetCapabilities { capabilities: ticked(&fields, "capability")? };
     let here = format!("{PATH}/{}", *id);
-    match auth.ask(Method::PUT, &format!("{AT_AUTH}/{}/capabilities", *id), &set).await? {
+    match auth.ask(&Method::PUT, &format!("{AT_AUTH}/{}/capabilities", *id), &set).await? {
         Ok(done) => Ok(done.see_other(&format!("{here}?said=capabilities"))),
         Err(refused) if refused.asks_for_step_up() => Ok(answer::see_other(&step_up_path(&here))),
         Err(refused) if refused.is_about_the_form() => {

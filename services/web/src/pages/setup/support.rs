@@ -45,7 +45,7 @@ pub(crate) async fn begin(
         );
     };
     let (client_code, reason) = (form.client_code.trim().to_owned(), form.reason.trim().to_owned());
-    match auth.ask(Method::POST, AT_AUTH, &BeginElevation { client_code, reason, minutes }).await? {
+    match auth.ask(&Method::POST, AT_AUTH, &BeginElevation { client_code, reason, minutes }).await? {
         Ok(done) => Ok(done.see_other("/")),
         Err(refused) if refused.asks_for_step_up() => Ok(answer::see_other(&step_up_path(PATH))),
         Err(refused) if refused.is_about_the_form() => {
@@ -63,5 +63,5 @@ pub(crate) async fn end(
     auth: Auth,
     _form: Form<ButtonForm>,
 ) -> Result<HttpResponse, Problem> {
-    settle(auth.order(Method::DELETE, AT_AUTH).await?, "/", "/")
+    settle(auth.order(&Method::DELETE, AT_AUTH).await?, "/", "/")
 }

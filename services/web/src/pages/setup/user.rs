@@ -127,6 +127,7 @@ fn said(word: &str) -> Option<&'static str> {
         "sites" => Some("The sites are kept."),
         "invited" => Some("The invitation is on its way."),
         "sessions" => Some("Every session of theirs is ended."),
+        "handset" => Some("No handset is bound to them now."),
         "factors" => Some("The second step is taken away."),
         "access" => Some("That is kept."),
         _ => None,
@@ -148,7 +149,7 @@ pub(crate) async fn profile(
         email: Some(form.email.trim().to_owned()),
         enabled: None,
     };
-    let outcome = auth.ask(Method::PATCH, &visit.at_auth(""), &change).await?;
+    let outcome = auth.ask(&Method::PATCH, &visit.at_auth(""), &change).await?;
     visit.settle(frame, outcome, "profile", Some(form)).await
 }
 
@@ -162,7 +163,7 @@ pub(crate) async fn access(
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
     let change = ChangeUser { enabled: Some(form.enabled), ..ChangeUser::default() };
-    let outcome = auth.ask(Method::PATCH, &visit.at_auth(""), &change).await?;
+    let outcome = auth.ask(&Method::PATCH, &visit.at_auth(""), &change).await?;
     visit.settle(frame, outcome, "access", None).await
 }
 
@@ -176,7 +177,7 @@ pub(crate) async fn set_capabilities(
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
     let set = SetCapabilities { capabilities: ticked(&fields, "capability")? };
-    let outcome = auth.ask(Method::PUT, &visit.at_auth("/capabilities"), &set).await?;
+    let outcome = auth.ask(&Method::PUT, &visit.at_auth("/capabilities"), &set).await?;
     visit.settle(frame, outcome, "capabilities", None).await
 }
 
@@ -190,7 +191,7 @@ pub(crate) async fn set_groups(
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
     let set = SetGroups { groups: ticked(&fields, "group")? };
-    let outcome = auth.ask(Method::PUT, &visit.at_auth("/groups"), &set).await?;
+    let outcome = auth.ask(&Method::PUT, &visit.at_auth("/groups"), &set).await?;
     visit.settle(frame, outcome, "groups", None).await
 }
 
@@ -205,7 +206,7 @@ pub(crate) async fn set_sites(
     let visit = Visit { state: &state, auth: &auth, id: *id };
     let all_sites = fields.iter().any(|(name, value)| name == "scope" && value == "all");
     let sites = if all_sites { Vec::new() } else { ticked(&fields, "site")? };
-    let outcome = auth.ask(Method::PUT, &visit.at_auth("/sites"), &SetSites { all_sites, sites }).await?;
+    let outcome = auth.ask(&Method::PUT, &visit.at_auth("/sites"), &SetSites { all_sites, sites }).await?;
     visit.settle(frame, outcome, "sites", None).await
 }
 
@@ -218,7 +219,7 @@ pub(crate) async fn invite(
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
-    let outcome = auth.order(Method::POST, &visit.at_auth("/invitation")).await?;
+    let outcome = auth.order(&Method::POST, &visit.at_auth("/invitation")).await?;
     visit.settle(frame, outcome, "invited", None).await
 }
 
@@ -231,7 +232,7 @@ pub(crate) async fn unlock(
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
-    let outcome = auth.order(Method::POST, &visit.at_auth("/unlock")).await?;
+    let outcome = auth.order(&Method::POST, &visit.at_auth("/unlock")).await?;
     visit.settle(frame, outcome, "unlocked", None).await
 }
 
@@ -244,8 +245,21 @@ pub(crate) async fn end_sessions(
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
-    let outcome = auth.order(Method::DELETE, &visit.at_auth("/sessions")).await?;
+    let outcome = auth.order(&Method::DELETE, &visit.at_auth("/sessions")).await?;
     visit.settle(frame, outcome, "sessions", None).await
+}
+
+/// Releases the handset of somebody who lost it or has another one.
+pub(crate) async fn release_handset(
+    frame: Frame,
+    auth: Auth,
+    id: Path<PersonId>,
+    _form: Form<ButtonForm>,
+    state: Shared,
+) -> Result<HttpResponse, Problem> {
+    let visit = Visit { state: &state, auth: &auth, id: *id };
+    let outcome = auth.order(&Method::DELETE, &visit.at_auth("/handset")).await?;
+    visit.settle(frame, outcome, "handset", None).await
 }
 
 /// Takes the second factors of somebody away who lost them.
@@ -257,6 +271,6 @@ pub(crate) async fn remove_factors(
     state: Shared,
 ) -> Result<HttpResponse, Problem> {
     let visit = Visit { state: &state, auth: &auth, id: *id };
-    let outcome = auth.order(Method::DELETE, &visit.at_auth("/factors")).await?;
+    let outcome = auth.order(&Method::DELETE, &visit.at_auth("/factors")).await?;
     visit.settle(frame, outcome, "factors", None).await
 }

@@ -76,7 +76,7 @@ pub(crate) async fn add(frame: Frame, auth: Auth, form: Form<UserForm>) -> Resul
         email: given(&form.email),
         login: given(&form.login),
     };
-    match auth.ask(Method::POST, AT_AUTH, &user).await? {
+    match auth.ask(&Method::POST, AT_AUTH, &user).await? {
         Ok(done) => {
             let user: User = done.json()?;
             Ok(done.see_other(&format!("{PATH}/{}?said=added", user.id)))

@@ -49,19 +49,23 @@ fn factor(way: SecondFactor, refusal: Option<&str>) -> FactorPage {
     }
 }
 
-fn forgot(sent: bool) -> ForgotPage {
+fn forgot(refusal: Option<&str>) -> ForgotPage {
     ForgotPage {
         shell: nobody(),
-        sent,
+        sent: refusal.is_none(),
         login: HOSTILE.to_owned(),
-        refusal: (!sent).then(|| HOSTILE.to_owned()),
+        refusal: refusal.map(str::to_owned),
     }
 }
 
-fn reset(is_dead: bool) -> ResetPage {
+fn reset() -> ResetPage {
     let mistakes = [FieldError::new("/password", "many people use this password; choose another")];
-    let mistakes = if is_dead { Mistakes::default() } else { Mistakes::of_fields(&mistakes) };
-    ResetPage { shell: nobody(), token: HOSTILE.to_owned(), is_dead, refusal: None, mistakes }
+    let mistakes = Mistakes::of_fields(&mistakes);
+    ResetPage { shell: nobody(), token: HOSTILE.to_owned(), is_dead: false, refusal: None, mistakes }
+}
+
+fn dead_reset() -> ResetPage {
+    ResetPage { is_dead: true, mistakes: Mistakes::default(), ..reset() }
 }
 
 fn step_up(way: Way) -> StepUpPage {
@@ -297,10 +301,10 @@ fn views_before_sign_in() -> Vec<(&'static str, String)> {
         ("factor", render(&factor(SecondFactor::Totp, Some(HOSTILE)))),
         ("factor-recovery", render(&factor(SecondFactor::Recovery, None))),
         ("factor-passkey", render(&factor(SecondFactor::Passkey, None))),
-        ("forgot", render(&forgot(false))),
-        ("forgot-sent", render(&forgot(true))),
-        ("reset", render(&reset(false))),
-        ("reset-dead", render(&reset(true))),
+        ("forgot", render(&forgot(Some(HOSTILE)))),
+        ("forgot-sent", render(&forgot(None))),
+        ("reset", render(&reset())),
+        ("reset-dead", render(&dead_reset())),
         ("verify", render(&VerifyPage { shell: nobody(), token: HOSTILE.to_owned(), is_dead: false })),
         ("verify-dead", render(&VerifyPage { shell: nobody(), token: String::new(), is_dead: true })),
         ("step-up-password", render(&step_up(Way::Password))),
