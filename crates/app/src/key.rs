@@ -85,7 +85,8 @@ pub async fn make(
                 return Err(AccountError::InvalidKey(vec![unknown]).into());
             };
             if person_id != maker {
-                refuse_reserved(&tx, actor, person_id).await?;
+                let user = tx.user(person_id).await?.ok_or(AccountError::UserNotFound(person_id))?;
+                crate::people::refuse_reserved(actor, &user)?;
             }
             let key = ApiKey {
                 id: ApiKeyId::generate(),
@@ -105,13 +106,6 @@ pub async fn make(
             Ok(key)
         })
         .await
-}
-
-/// Refuses to act in the name of somebody who reaches every client.
-async fn refuse_reserved(tx: &Tx, actor: &Actor, person: PersonId) -> Result<(), Error> {
-    let user = tx.user(person).await?.ok_or(AccountError::UserNotFound(person))?;
-    let beyond = user.capabilities.iter().find(|one| !one.is_granted_by_client() && !actor.may(**one));
-    beyond.map_or(Ok(()), |capability| Err(Error::Forbidden(*capability)))
 }
 
 async fn keep(tx: &Tx, key: &ApiKey, token_hash: [u8; 32], maker: PersonId) -> Result<(), Error> {

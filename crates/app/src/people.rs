@@ -249,7 +249,7 @@ pub async fn release_handset(
     right::require(actor, Capability::Admin)?;
     store
         .run_tx(actor, "release_handset_of_user", |tx| async move {
-            found(&tx, id).await?;
+            refuse_reserved(actor, &found(&tx, id).await?)?;
             let Some(bound) = tx.bound_handset(id).await? else { return Ok(false) };
             let ended = tx.end_handset_sessions(id, bound.id).await?;
             tx.release_handset(bound.id, id).await?;
@@ -286,6 +286,11 @@ fn touchable(actor: &Actor, user: &User) -> Result<(), Error> {
         let own = FieldError::new("", "this is your own account: ask another administrator");
         return Err(AccountError::InvalidUser(vec![own]).into());
     }
+    refuse_reserved(actor, user)
+}
+
+/// Refuses to act on, or in the name of, somebody who reaches every client, unless the actor does too.
+pub(crate) fn refuse_reserved(actor: &Actor, user: &User) -> Result<(), Error> {
     let beyond = user.capabilities.iter().find(|one| !one.is_granted_by_client() && !actor.may(**one));
     beyond.map_or(Ok(()), |capability| Err(Error::Forbidden(*capability)))
 }

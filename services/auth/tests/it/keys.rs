@@ -51,6 +51,17 @@ async fn pointers(answer: Response) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_ends_with_its_maker() {
+    let ground = Ground::lay().await;
+    let robot = ground.db.person(ground.acme, "robot").capabilities(&[Capability::DevicesRead]).await;
+    let auth = Auth::on(&ground).await;
+    let made = Admin::sign_in(&auth, "asha").await.made(&[("person_id", json!(robot))]).await;
+    assert_eq!(auth.exchange(&made.key).await.status(), 200);
+    ground.change("update person set enabled = false where code = 'asha'").await;
+    assert_eq!(auth.exchange(&made.key).await.status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_acts_for_its_person_with_what_it_was_given_and_the_person_has() {
     let ground = Ground::lay().await;
     let hq = ground.db.site(ground.acme, "HQ").await;

@@ -162,6 +162,21 @@ async fn a_person_works_with_one_handset_until_it_is_released() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_releases_the_handset_of_who_lost_it() {
+    let ground = Ground::lay().await;
+    let rights = Capability::ALL;
+    ground.db.person(ground.acme, "cleo").login("cleo", PASSWORD).capabilities(rights).await;
+    let auth = Auth::on(&ground).await;
+    let lost = tokens(&auth).await;
+    let owner = auth.identity_of(&lost.access_token).await.0.sub;
+    let mut admin = Browser::of(&auth, "cleo").await;
+    let path = format!("/api/v1/users/{owner}/handset");
+    assert_eq!(admin.send("DELETE", &path).await.status(), 204);
+    assert_eq!(auth.exchange(&lost.access_token).await.status(), 401);
+    assert_eq!(sign_in(&auth, &[("device_id", json!("handset-2"))]).await.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_handsets_at_the_same_moment_one_is_bound() {
     let ground = Ground::lay().await;
     let auth = Auth::on(&ground).await;

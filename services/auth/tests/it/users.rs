@@ -171,6 +171,22 @@ async fn a_group_gives_its_members_what_it_has_and_takes_it_when_they_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_raises_themselves_through_a_group_they_are_in() {
+    let ground = Ground::lay().await;
+    let auth = Auth::on(&ground).await;
+    let group = ground.db.group(ground.acme, "TECH").await;
+    let rights = [Capability::Web, Capability::Admin];
+    let cleo = ground.db.person(ground.acme, "cleo").login("cleo", PASSWORD).capabilities(&rights).await;
+    let (mut other, mut member) = (Browser::of(&auth, "asha").await, Browser::of(&auth, "cleo").await);
+    let path = format!("/api/v1/users/{cleo}/groups");
+    assert_eq!(other.send_json("PUT", &path, json!({"groups": [group]})).await.status(), 204);
+    let path = format!("/api/v1/groups/{group}/capabilities");
+    let more = json!({"capabilities": ["TICKETS_READ"]});
+    assert_eq!(member.send_json("PUT", &path, more.clone()).await.status(), 422);
+    assert_eq!(other.send_json("PUT", &path, more).await.status(), 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sites_are_set_as_a_whole() {
     let ground = Ground::lay().await;
     let auth = Auth::on(&ground).await;
