@@ -129,11 +129,11 @@ async fn tell(state: &State, caller: &Caller, request: &HttpRequest, reason: Rea
         route: request.match_pattern(),
         times: 1,
         correlation_id: caller.actor.correlation_id,
-        detail: json!({ "reason": reason.code() }),
+        detail: json!({ "reason": reason.label() }),
     };
     let client = Some(caller.actor.client_id);
     if let Err(error) = app::security::record(&state.store, client, &[event]).await {
-        tracing::warn!(upload.reason = reason.code(), %error, "a refused upload is not in the security log");
+        tracing::warn!(upload.reason = reason.label(), %error, "a refused upload is not in the security log");
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// The word for log and metrics.
-    pub(crate) fn code(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Kind => "kind",
             Self::Declared(_) => "declared-type",
